@@ -1,0 +1,1 @@
+"""What the classifier is compared with: other programs that do the same work."""

@@ -1,0 +1,75 @@
+"""What one run of the benchmark measured, and on what."""
+
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from statistics import median
+
+import orjson
+
+from bench.latency import Latency
+from bench.memory import Memory
+from bench.throughput import PEER, WORKER, Speed
+
+_LIBRARIES = ("faust-streaming", "aiokafka", "redis", "hiredis", "pydantic", "uvloop")
+_GIB = 1024**3
+
+
+@dataclass
+class Results:
+    """Everything that was measured; what was not asked for is empty.
+
+    Attributes:
+        command: what was typed.
+        date: the day, as 2026-01-31.
+        busy: the load average over a minute before and after; what else the machine did shows in it.
+        check_one_in: which part of the customers was checked against the core.
+    """
+
+    command: str
+    date: str
+    busy: tuple[float, float] = (0.0, 0.0)
+    check_one_in: int = 1
+    redis_version: str = ""
+    speeds: list[Speed] = field(default_factory=list)
+    latencies: list[Latency] = field(default_factory=list)
+    memory: Memory | None = None
+
+    def runs(self, who: str, contest: int) -> list[Speed]:
+        """The runs of one side of a contest, in their order."""
+        return [speed for speed in self.speeds if (speed.who, speed.contest) == (who, contest)]
+
+    @property
+    def contests(self) -> list[int]:
+        """The contests, by the customers of their logs."""
+        return sorted({speed.contest for speed in self.speeds})
+
+    def ratios(self, contest: int) -> list[float]:
+        """Our steady rate over the peer's, for each repeat."""
+        pairs = zip(self.runs(WORKER, contest), self.runs(PEER, contest), strict=True)
+        return [ours.steady_rate / peer.steady_rate for ours, peer in pairs]
+
+    def as_json(self) -> bytes:
+        """All figures."""
+        body = {"machine": machine(), **asdict(self)}
+        return orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def machine() -> dict[str, str]:
+    """What it ran on: cores, memory and versions; nothing that tells this machine from another."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
+    found = {"cores": str(os.cpu_count()), "memory": f"{memory:.0f} GiB", "Python": platform.python_version()}
+    return found | {name: version(name) for name in _LIBRARIES}
+
+
+def spread(values: list[float], digits: int = 0) -> str:
+    """The median, and the range where there are several.
+
+    >>> spread([1.0, 3.0, 2.0])
+    '2 (1 to 3)'
+    """
+    middle = f"{median(values):,.{digits}f}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"

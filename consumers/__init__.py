@@ -1,0 +1,1 @@
+"""Programs that live off segment changes, and the subscription that they share. Imports schemas only."""

@@ -1,0 +1,100 @@
+"""Transitions out: one message per customer and segment on `segment-changes`, with the reason in it."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.fields import Currency, Id, Label, When
+
+SOURCE = "/live-segments"
+"""CloudEvents `source` of every transition."""
+
+_CONSTANT_HEADERS = (
+    ("ce_specversion", b"1.0"),
+    ("ce_source", SOURCE.encode()),
+    ("content-type", b"application/json"),
+)
+
+Direction = Literal["segment.entered", "segment.exited"]
+
+
+class CauseKind(StrEnum):
+    """What made somebody enter or leave."""
+
+    EVENT = "event"
+    TIME = "time"
+    LATE_EVENT = "late_event"
+    DEFINITION = "definition"
+
+
+class Cause(BaseModel):
+    """What made the transition happen; the event's fields are null when time alone did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: CauseKind
+    event_id: Id | None = None
+    event_type: Label | None = None
+    occurred_at: When | None = None
+
+
+class Evidence(BaseModel):
+    """One clause of the rule as it stood when it was judged: at `effective_at`, or later for a late event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clause: str = Field(description="The clause as written in the rule.")
+    value: Any = Field(description="What the profile says; null is missing.")
+    threshold: Any = Field(description="What the clause compares with; null where it compares with nothing.")
+    holds: bool
+    until: When | None = Field(None, description="Until when that answer holds if nothing else happens.")
+
+
+class ProfileSummary(BaseModel):
+    """The customer in a few figures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    orders: int
+    spend: str = Field(description="Decimal number of major units, '123.45'.")
+    currency: Currency
+    last_order_at: When | None = None
+
+
+class SegmentChange(BaseModel):
+    """A customer entered or left a segment. `shard` and `sequence` identify it: a subscriber drops what it has seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Id
+    type: Direction
+    version: Literal[1] = 1
+    segment: Id
+    customer_id: Id | None = None
+    anonymous_id: Id | None = None
+    effective_at: When = Field(description="The event's time, or the exact instant at which time alone decided.")
+    emitted_at: When = Field(description="Wall clock of the classifier.")
+    cause: Cause
+    definitions_version: int
+    memberships: list[Id] = Field(description="All segments of the customer after this change, sorted.")
+    profile: ProfileSummary
+    evidence: list[Evidence]
+    shard: int
+    sequence: int = Field(ge=1, description="Gap-free per shard.")
+
+
+def cloud_event_headers(change: SegmentChange | dict[str, Any]) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 attributes of a change, as the Kafka protocol binding's binary mode writes them.
+
+    Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2.
+    """
+    body = change if isinstance(change, dict) else change.model_dump(mode="json")
+    subject: str = body["customer_id"] or body["anonymous_id"]
+    return [
+        *_CONSTANT_HEADERS,
+        ("ce_id", body["id"].encode()),
+        ("ce_type", body["type"].encode()),
+        ("ce_time", body["effective_at"].encode()),
+        ("ce_subject", subject.encode()),
+    ]

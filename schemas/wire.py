@@ -1,0 +1,93 @@
+"""Bytes to events: the only decoder. What is not an event of ours raises `UndecodableError`, nothing else."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from schemas.errors import Reason, UndecodableError
+from schemas.events import AnyEvent, Catalogue
+from schemas.names import ANONYMOUS, REROUTED
+
+MAX_MESSAGE = 1024 * 1024
+"""Bytes of one message; a larger one is a dead letter, unparsed."""
+
+_adapter: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
+_decode: Callable[[bytes], AnyEvent] = _adapter.validator.validate_json
+_FAULTS_SHOWN = 3
+_TYPE_LIKE = re.compile(r"[a-z_.]{1,64}")
+
+
+def decode(value: bytes, topic: str | None = None) -> AnyEvent:
+    """The event in a message.
+
+    Args:
+        value: the message's bytes.
+        topic: where it was read; an event on another topic than its own is refused. None and `rerouted` take any.
+
+    Raises:
+        UndecodableError: with the reason and one line for a person. No field values are in it.
+    """
+    if len(value) > MAX_MESSAGE:
+        raise UndecodableError(Reason.TOO_LARGE, f"{len(value)} bytes; at most {MAX_MESSAGE} are read")
+    try:
+        event = _decode(value)
+    except ValidationError as fault:
+        raise _diagnose(value, fault) from None
+    if event.customer_id is None:
+        if event.anonymous_id is None:
+            raise UndecodableError(Reason.NO_CUSTOMER, "neither customer_id nor anonymous_id is given")
+    elif event.customer_id.startswith(ANONYMOUS):
+        raise UndecodableError(Reason.INVALID, f"customer_id may not begin with '{ANONYMOUS}'")
+    if topic is not None and topic != REROUTED and Catalogue.topic_of[event.type] != topic:
+        home = Catalogue.topic_of[event.type]
+        raise UndecodableError(Reason.WRONG_TOPIC, f"{event.type} belongs on '{home}', not on '{topic}'")
+    return event
+
+
+def _diagnose(value: bytes, fault: ValidationError) -> UndecodableError:
+    """The most telling reason why a message failed; slow, and only for those that did."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return UndecodableError(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8")
+    try:
+        body: Any = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return UndecodableError(Reason.NOT_JSON, f"line {error.lineno} column {error.colno}: {error.msg}")
+    if not isinstance(body, dict):
+        return UndecodableError(Reason.INVALID, "the message is not a JSON object")
+    kind = body.get("type")
+    if not isinstance(kind, str) or kind not in Catalogue.topic_of:
+        said = f"'{kind}'" if isinstance(kind, str) and _TYPE_LIKE.fullmatch(kind) else "not a type's name"
+        return UndecodableError(Reason.UNKNOWN_TYPE, f"type is {said}; known types are in the schemas")
+    version = body.get("version")
+    if isinstance(version, int) and not isinstance(version, bool) and version != 1:
+        return UndecodableError(Reason.UNKNOWN_VERSION, f"version {version} of {kind}; known: 1")
+    return UndecodableError(Reason.INVALID, _sentence(fault))
+
+
+def _sentence(fault: ValidationError) -> str:
+    errors = fault.errors(include_url=False, include_context=False, include_input=False)
+    parts = [_place(error["loc"][1:]) + ": " + error["msg"] for error in errors[:_FAULTS_SHOWN]]
+    more = len(errors) - _FAULTS_SHOWN
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
+    """Where in the event; the names of attributes are the shop's own, and stay out of it."""
+    if "attributes" in steps[:-1]:
+        steps = (*steps[: steps.index("attributes") + 1], "*")
+    return ".".join(str(step) for step in steps)
+
+
+def route(value: bytes) -> tuple[str, str]:
+    """Topic and key of an encoded event, as a producer needs them.
+
+    Raises:
+        UndecodableError: it is not an event.
+    """
+    event = decode(value)
+    return Catalogue.topic_of[event.type], event.customer_id or event.anonymous_id or ""

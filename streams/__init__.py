@@ -1,0 +1,1 @@
+"""The classifier: a pure core, adapters around it, the Faust program on top."""

@@ -1,0 +1,213 @@
+"""The Faust program: agents on the input topics, the clock's task, and what brings them together. No global app."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from schemas.names import INPUTS
+from streams.clock import clock_of, wall_clock
+from streams.core.definitions import Definitions, compile_definitions
+from streams.kafka.sink import KafkaSink
+from streams.kafka.topics import ensure_topics
+from streams.kafka.transport import BatchTransport
+from streams.settings import Settings
+from streams.shard.port import RecordBatch
+from streams.shard.shard import Limits, Ports
+from streams.shards import Shards
+from streams.state.keys import WORKERS
+from streams.state.redis_store import RedisStore, connect
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 12
+"""Batches of one shard that wait or are worked on."""
+HEARTBEAT = 2.0
+"""Seconds between two signs of life of a worker."""
+
+
+class ConsumerEnds:
+    """`streams.shard.port.Inputs` from what Faust's consumer learnt with its fetches."""
+
+    def __init__(self, prefix: str) -> None:
+        """The app is known later: it is built with this."""
+        self._prefix = prefix
+        self.app: Any = None
+
+    def end(self, topic: str, shard: int) -> int | None:
+        """See `Inputs.end`."""
+        tp = TP(self._prefix + topic, shard)
+        consumer = self.app.consumer
+        end: int | None = consumer.highwater(tp) if tp in consumer.assignment() else None
+        return end
+
+
+class Program:
+    """One worker: its Faust app and everything that the app uses. The composition root."""
+
+    def __init__(self, settings: Settings, definitions: Definitions) -> None:
+        """Put together; nothing is connected before the app starts."""
+        self.settings = settings
+        self.redis = connect(settings.redis_url)
+        self.store = RedisStore(self.redis)
+        self.sink = KafkaSink(settings.kafka_bootstrap_servers, settings.topic_prefix)
+        ends = ConsumerEnds(settings.topic_prefix)
+        ports = Ports(self.store, self.sink, ends, clock_of(settings), wall_clock, settings.allowed_skew)
+        limits = Limits(customers=settings.customers_in_memory, batch=settings.batch)
+        self.shards = Shards(definitions, ports, limits)
+        self._slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MAX_WAITING))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seeking = asyncio.Lock()
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.app = ends.app = _faust_app(settings, self)
+        register(self)
+
+    async def start(self) -> None:
+        """Connect, before the first shard is taken.
+
+        Raises:
+            TopicsError: the topics do not fit together.
+            TopologyError: the state was written with another number of shards.
+        """
+        settings = self.settings
+        count = await ensure_topics(
+            settings.kafka_bootstrap_servers, settings.topic_prefix, settings.partitions, settings.replication
+        )
+        await self.store.topology(count)
+        self.shards.count = count
+        await self.sink.start()
+
+    async def stop(self) -> None:
+        """Let the relay finish, and disconnect. What it could not send stays in the outbox."""
+        try:
+            await asyncio.gather(*self._tasks)
+            await asyncio.wait_for(self.shards.close(), timeout=10)
+        finally:
+            await self.sink.stop()
+            await self.redis.hdel(WORKERS, self.name)
+            await self.redis.aclose()
+
+    async def accept(self, batch: RecordBatch) -> None:
+        """Have a batch applied in the background, so that one shard's commit does not hold up another's.
+
+        Batches of a shard are taken in the order in which they are accepted. Waits while a shard has too many.
+        """
+        slots = self._slots[batch.shard]
+        await slots.acquire()
+        task = asyncio.create_task(self._handle(batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _done: slots.release())
+
+    async def _handle(self, batch: RecordBatch) -> None:
+        """Apply a batch; whatever cannot be recovered from ends the process."""
+        try:
+            if not await self.shards.process(batch):
+                await self.seek_again()
+        except Exception as error:  # there is nobody above to tell
+            log.critical("cannot go on: %s[%d] at offset %d", batch.topic, batch.shard, batch.start, exc_info=error)
+            await self.app.crash(error)
+
+    async def look_at_dues(self) -> None:
+        """Emit crossings as they come due, for as long as the app runs."""
+        while not self.app.should_stop:
+            if not await self.shards.settle_due():
+                await self.seek_again()
+            await self.app.sleep(self.settings.due_interval)
+
+    async def seek_again(self) -> None:
+        """Take all assigned shards anew and read on from where their state is."""
+        consumer = self.app.consumer
+        async with self._seeking:
+            consumer.stop_flow()
+            await consumer.wait_for_stopped_flow()
+            await consumer.perform_seek()
+            consumer.resume_flow()
+
+    async def beat(self) -> None:
+        """Leave a sign of life in Redis, for `segments health`."""
+        sign = {"at": wall_clock(), "shards": sorted(self.shards.owned), "lag": self.shards.lag()}
+        await self.redis.hset(WORKERS, self.name, json.dumps(sign))
+
+
+class SegmentsApp(faust.App):  # type: ignore[misc] # Faust is untyped
+    """A Faust app that connects our adapters when it starts, and keeps nothing on disk."""
+
+    program: Program
+
+    async def on_start(self) -> None:
+        """Connect before the consumer does."""
+        await self.program.start()
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Stop reading first, then let the relay finish."""
+        await super().on_stop()
+        await self.program.stop()
+
+    def _create_directories(self) -> None:
+        """No tables, no directories."""
+
+
+def _faust_app(settings: Settings, program: Program) -> SegmentsApp:
+    """A Faust app with our transport; docs/decisions says why each setting is not the default."""
+    app = SegmentsApp(
+        settings.group,
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance_id or None,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 5,
+        broker_request_timeout=max(20.0, settings.session_timeout * 2),
+        broker_commit_interval=1.0,
+        broker_max_poll_records=4 * settings.batch,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_buffer_maxsize=16,
+    )
+    app.program = program
+    app.transport = BatchTransport(
+        [*app.conf.broker_consumer], app, loop=app.loop, owners=program.shards, topic_prefix=settings.topic_prefix
+    )
+    return app
+
+
+def register(program: Program) -> None:
+    """The one place where agents, tasks and timers meet the app."""
+    app, prefix = program.app, program.settings.topic_prefix
+    for topic in INPUTS:
+        channel = app.topic(prefix + topic, key_serializer="raw", value_serializer="raw")
+        app.agent(channel, name=f"classify-{topic}")(_agent(program))
+    app.task(program.look_at_dues)
+    app.timer(HEARTBEAT)(program.beat)
+
+
+def _agent(program: Program) -> Callable[[AsyncIterator[RecordBatch]], Coroutine[Any, Any, None]]:
+    """An agent: batches of one topic, one after the other."""
+
+    async def classify(batches: AsyncIterator[RecordBatch]) -> None:
+        async for batch in batches:
+            await program.accept(batch)
+
+    return classify
+
+
+def create_app(settings: Settings) -> SegmentsApp:
+    """The Faust app of a worker.
+
+    Raises:
+        DefinitionsError: the definitions file has faults.
+        OSError: it cannot be read.
+    """
+    definitions = compile_definitions(settings.definitions_path().read_text())
+    return Program(settings, definitions).app

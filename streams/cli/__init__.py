@@ -1,0 +1,1 @@
+"""The command line `segments`, one module per group of commands."""

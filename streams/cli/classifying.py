@@ -1,0 +1,128 @@
+"""`segments classify`: the pure core alone on a file; no Kafka, no Redis."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+
+from schemas.errors import UndecodableError
+from schemas.instants import Instant, parse_rfc3339, rfc3339
+from schemas.wire import decode
+from streams.cli.common import command, err, load_definitions, out, print_json, progress
+from streams.clock import wall_clock
+from streams.core.admission import admit
+from streams.core.changes import change_body
+from streams.core.definitions import Definitions
+from streams.core.replay import Replay
+from streams.sources.files import open_events, write_atomically
+
+_SHOWN = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("classify", rich_help_panel="Files")(_classify)
+
+
+@dataclass
+class Log:
+    """A file of events: the good lines in order of event time, and what was wrong with the others."""
+
+    lines: list[tuple[Instant, str, bytes]] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def read(self, path: Path, definitions: Definitions) -> None:
+        """Read a file; a line that the worker would refuse is counted."""
+        now = wall_clock()
+        for number, line in enumerate(open_events(path), start=1):
+            try:
+                event = decode(line)
+                admit(event, now, definitions.rates)
+            except UndecodableError as refusal:
+                self.refused[refusal.reason.value] += 1
+                if len(self.examples) < _SHOWN:
+                    self.examples.append(f"line {number}: {refusal.detail}")
+            else:
+                self.lines.append((event.occurred_at, event.id, line))
+        self.lines.sort()
+
+
+@command
+def _classify(
+    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz.")],
+    definitions_file: Annotated[Path | None, typer.Option("--definitions", help="Another definitions file.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The instant to answer for; that of the last event if not given.")
+    ] = None,
+    changes: Annotated[Path | None, typer.Option(help="Write every transition, in order, one a line.")] = None,
+    members: Annotated[Path | None, typer.Option(help="Write {segment: [customer ids, sorted]}.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
+) -> None:
+    """Classify a file of events as of an instant: the same answers as the running system, from the same core."""
+    definitions = load_definitions(definitions_file)
+    until = _instant(as_of)
+    log = Log()
+    log.read(file, definitions)
+    if until is None:
+        until = log.lines[-1][0] if log.lines else 0
+    run = Replay(definitions)
+    with progress() as bar:
+        for _at, _id, line in bar.track([row for row in log.lines if row[0] <= until], description="classify"):
+            run.feed(decode(line))
+    run.finish(until)
+    if changes is not None:
+        with write_atomically(changes) as sink:
+            sink.writelines(_change_lines(run))
+    if members is not None:
+        with write_atomically(members) as sink:
+            sink.write(orjson.dumps(run.members(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    _report(run, log, until, as_json=as_json)
+
+
+def _instant(text: str | None) -> Instant | None:
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--as-of") from None
+
+
+def _change_lines(run: Replay) -> Iterator[bytes]:
+    """Transitions as the change stream has them, in one shard, and emitted when they were effective."""
+    for sequence, (profile_id, transition) in enumerate(run.transitions, start=1):
+        body = change_body(transition, profile_id, run.definitions, 0, sequence, transition.effective_at)
+        yield orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _report(run: Replay, log: Log, until: Instant, *, as_json: bool) -> None:
+    sizes = {key: len(ids) for key, ids in run.members().items()}
+    if as_json:
+        summary: dict[str, Any] = {
+            "as_of": rfc3339(until),
+            "events": len(log.lines),
+            "refused": dict(sorted(log.refused.items())),
+            "customers": len(run.customers),
+            "transitions": len(run.transitions),
+            "members": sizes,
+        }
+        print_json(summary)
+    else:
+        title = f"{len(run.customers)} customers, {len(run.transitions)} transitions, as of {rfc3339(until)}"
+        table = Table(title=title)
+        table.add_column("segment", no_wrap=True)
+        table.add_column("members", justify="right")
+        for key, size in sizes.items():
+            table.add_row(key, str(size))
+        out.print(table)
+    if log.refused:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(log.refused.items()))
+        err.print(f"refused {log.refused.total()} lines: {reasons}", style="yellow", markup=False)
+        for example in log.examples:
+            err.print(f"  {example}", style="yellow", markup=False)

@@ -1,0 +1,93 @@
+"""What every command shares: consoles, settings, errors that end with one clear line and an exit code."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+import typer
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from schemas.errors import SchemaError
+from streams.core.definitions import Definitions, compile_definitions
+from streams.core.errors import CoreError
+from streams.kafka.errors import KafkaSideError
+from streams.settings import Settings
+from streams.sources.files import SourceError
+from streams.stacks import StackError
+from streams.state.port import StateError
+
+OK, FAULT, UNREACHABLE = 0, 1, 3
+"""Exit codes: done; something is wrong with what was given or found; Kafka or Redis cannot be reached. 2 is usage."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def command(function: Callable[P, T]) -> Callable[P, T]:
+    """A command whose known errors end in one line on standard error and an exit code, without a traceback."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (SchemaError, CoreError, StateError, KafkaSideError, SourceError, StackError, OSError) as error:
+            err.print(str(error), style="red", markup=False)
+            raise typer.Exit(FAULT) from None
+        except (RedisError, KafkaError) as error:
+            settings = Settings()
+            err.print(
+                f"cannot reach Kafka at {settings.kafka_bootstrap_servers} or Redis: {type(error).__name__}: {error}\n"
+                "Set KAFKA_BOOTSTRAP_SERVERS and REDIS_URL, or start both: docker compose up --wait",
+                style="red",
+                markup=False,
+            )
+            raise typer.Exit(UNREACHABLE) from None
+
+    return guarded
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine; Ctrl-C ends it quietly with 130."""
+    try:
+        return asyncio.run(main)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def load_definitions(path: Any = None) -> Definitions:
+    """The definitions of a file, or those of the settings.
+
+    Raises:
+        DefinitionsError: they have faults.
+        OSError: the file cannot be read.
+    """
+    return compile_definitions((path or Settings().definitions_path()).read_text())
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output, for programs."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
+    sys.stdout.buffer.flush()
+
+
+def progress() -> AbstractContextManager[Progress]:
+    """A progress bar on standard error; silent where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )

@@ -1,0 +1,1 @@
+"""The pure core: no clock, no I/O, no Kafka, no Redis. `now` is always a parameter."""

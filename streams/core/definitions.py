@@ -1,0 +1,160 @@
+"""Definitions: the segments in force, compiled. What the file says is data; here it becomes judges."""
+
+import re
+from dataclasses import dataclass, field
+
+from schemas.definitions import DefinitionsFile, parse_definitions
+from schemas.errors import DefinitionsError
+from streams.core.advance import ALL
+from streams.core.errors import Fault, RuleError
+from streams.core.language.catalogue import unknown
+from streams.core.language.parse import parse_rule
+from streams.core.language.rule import Node
+from streams.core.language.verdict import Judge
+from streams.core.money import Rates
+
+MAX_CHAIN = 16
+"""How long a chain of segments may be of which each refers to the next."""
+MAX_REFERENCES = 256
+"""How many rules the judging of one may come to, those that it refers to included, each time that it does."""
+
+_TOO_LONG = f"more than {MAX_CHAIN} segments in a chain; say it with fewer"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One compiled definition."""
+
+    key: str
+    title: str
+    when: str
+    rule: Node
+    judge: Judge
+    groups: int
+    """The groups of facts that its rule reads; an event that touches none of them cannot change its answer."""
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """A version of all segments."""
+
+    version: int
+    segments: tuple[Segment, ...]
+    rates: Rates
+    reading: tuple[tuple[int, ...], ...] = field(init=False)
+    """For each set of groups: the positions of the segments whose rules read any of them."""
+    judges: tuple[Judge, ...] = field(init=False)
+    """Of the segments, in their order."""
+    positions: dict[str, int] = field(init=False)
+    """The position of each segment by its key."""
+
+    def __post_init__(self) -> None:
+        """Work out which segments an event can touch, once."""
+        reading = tuple(
+            tuple(i for i, segment in enumerate(self.segments) if segment.groups & touched)
+            for touched in range(ALL + 1)
+        )
+        object.__setattr__(self, "reading", reading)
+        object.__setattr__(self, "judges", tuple(segment.judge for segment in self.segments))
+        object.__setattr__(self, "positions", {segment.key: i for i, segment in enumerate(self.segments)})
+
+    @property
+    def everything(self) -> tuple[int, ...]:
+        """The positions of all segments."""
+        return tuple(range(len(self.segments)))
+
+    @property
+    def currency(self) -> str:
+        """The currency that profiles count in."""
+        return self.rates.base
+
+    def segment(self, key: str) -> Segment | None:
+        """The segment of a key."""
+        return next((segment for segment in self.segments if segment.key == key), None)
+
+
+def compile_definitions(text: str) -> Definitions:
+    """Definitions from the text of a file.
+
+    Raises:
+        DefinitionsError: every fault of every rule, as "line 12 column 9: [segments.vip] when: …".
+    """
+    file = parse_definitions(text)
+    compiler = _Compiler(file, text)
+    segments = []
+    for key, definition in file.segments.items():
+        rule = compiler.compiled(key)
+        if rule is not None:
+            segments.append(Segment(key, definition.title, definition.when, rule, rule.judge, rule.groups))
+    if compiler.faults:
+        raise DefinitionsError(compiler.faults)
+    return Definitions(file.version, tuple(segments), Rates.of(file.currency))
+
+
+class _Compiler:
+    """Compiles each rule once, those that it refers to first, and collects the faults."""
+
+    def __init__(self, file: DefinitionsFile, text: str) -> None:
+        self.file = file
+        self.text = text
+        self.rules: dict[str, Node | None] = {}
+        self.path: list[str] = []
+        self.chains: dict[str, int] = {}
+        """Segment -> the length of the longest chain that begins with it."""
+        self.weights: dict[str, int] = {}
+        """Segment -> how many rules its judging comes to."""
+        self.faults: list[str] = []
+
+    def compiled(self, key: str) -> Node | None:
+        """The rule of a segment; None if it has a fault, which is then in `faults`."""
+        if key not in self.rules:
+            self.path.append(key)
+            self.chains[key] = self.weights[key] = 1
+            when = self.file.segments[key].when
+            try:
+                self.rules[key] = parse_rule(when, self.lookup, self.file.currency.base)
+            except RuleError as error:
+                self.rules[key] = None
+                self.faults.append(_place(self.text, key, when, error.fault))
+            finally:
+                self.path.pop()
+        return self.rules[key]
+
+    def lookup(self, key: str) -> Node:
+        """The rule of another segment, for a reference to it."""
+        if key not in self.file.segments:
+            raise RuleError(Fault(0, unknown("segment", key, list(self.file.segments))))
+        if key in self.path:
+            circle = " -> ".join([*self.path[self.path.index(key) :], key])
+            raise RuleError(Fault(0, f"segments refer to each other in a circle: {circle}"))
+        if key not in self.rules and len(self.path) >= MAX_CHAIN:
+            raise RuleError(Fault(0, _TOO_LONG))
+        rule = self.compiled(key)
+        if rule is None:
+            raise RuleError(Fault(0, f"segment '{key}' has a fault of its own"))
+        self.weigh(self.path[-1], key)
+        return rule
+
+    def weigh(self, key: str, referred: str) -> None:
+        """Note a reference, and refuse one too many: judging must end soon, whatever the rules are."""
+        self.chains[key] = max(self.chains[key], self.chains[referred] + 1)
+        self.weights[key] += self.weights[referred]
+        if self.chains[key] > MAX_CHAIN:
+            raise RuleError(Fault(0, _TOO_LONG))
+        if self.weights[key] > MAX_REFERENCES:
+            raise RuleError(Fault(0, f"with all that it refers to, this is more than {MAX_REFERENCES} rules"))
+
+
+def _place(text: str, key: str, when: str, fault: Fault) -> str:
+    """A fault with its line and column in the file, as an editor counts them."""
+    header = re.search(rf"^[ \t]*\[segments\.\"?{re.escape(key)}\"?\]", text, re.MULTILINE)
+    start = re.compile(r"^[ \t]*when[ \t]*=[ \t]*(\"\"\"\n?|'''\n?|\"|')", re.MULTILINE).search(
+        text, header.end() if header else 0
+    )
+    if header is None or start is None:
+        return f"[segments.{key}] column {fault.offset + 1} of its rule: {fault.message}"
+    blank = len(when) - len(when.lstrip())
+    position = min(start.end() + blank + fault.offset, len(text))
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    return f"line {line} column {column}: [segments.{key}] {fault.message}"

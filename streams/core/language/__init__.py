@@ -1,0 +1,1 @@
+"""The rule language: text to judges, and judges to verdicts and evidence."""

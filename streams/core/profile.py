@@ -1,0 +1,237 @@
+"""The profile: everything remembered about one customer.
+
+Every part is a join-semilattice: what it holds is a function of the *set* of events it was given, never of their order
+or of how often they came. Orders, refunds and contacts are remembered by their ids, cart changes and visits by their
+instants. So any permutation or duplication of the same events ends in the same profile.
+
+What is bounded is bounded by keeping the *latest*, which is a function of the set as well: cart changes
+(`MAX_CART_CHANGES` since the cart was last emptied), visits (`MAX_VISITS` within `VISITS_KEPT`), contacts (the latest
+`MAX_CONTACTS`), attributes (`MAX_ATTRIBUTES`, the first by name). Orders and refunds are all kept.
+"""
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+from schemas.instants import DAY, MINUTE, Duration, Instant
+
+MAX_CART_CHANGES = 100
+MAX_CONTACTS = 20
+MAX_ATTRIBUTES = 64
+VISITS_KEPT: Duration = 91 * DAY
+"""A day longer than a rule may ask, so that what is forgotten at the edge never shows in an answer."""
+MAX_VISITS = 200
+VISIT_GAP: Duration = 30 * MINUTE
+"""Site events with less than this between neighbours are one visit."""
+
+LONG_AGO: Instant = -(2**62)
+"""Before every instant."""
+AFTER_TIES = 2**32
+"""Greater than the tie-break of any event: an order empties the cart of what came at its very instant, too."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One order. Amounts are minor units of the base currency; None: not heard of yet."""
+
+    placed_at: Instant | None = None
+    total: int = 0
+    updated_at: Instant | None = None
+    updated_total: int = 0
+    cancelled: bool = False
+
+    @property
+    def amount(self) -> int:
+        """What is to be paid as of the latest update."""
+        return self.total if self.updated_at is None else self.updated_total
+
+
+@dataclass(slots=True)
+class Orders:
+    """All orders and refunds of a customer, and what follows from them."""
+
+    by_id: dict[str, Order] = field(default_factory=dict)
+    refunds: dict[str, tuple[Instant, int, str]] = field(default_factory=dict)
+    """refund id -> (at, amount, order id or "" where it names none)."""
+    counting: list[tuple[Instant, str]] = field(default_factory=list)
+    """(placed_at, order id) of the orders that count, in time order. Derived."""
+    spend: int = 0
+    """What was paid less refunds. Derived."""
+
+    def derive(self) -> None:
+        """Work out anew what counts and what was spent: `counting` and `spend`."""
+        refunded: dict[str, int] = {}
+        spend = 0
+        for _at, amount, order_id in self.refunds.values():
+            refunded[order_id] = refunded.get(order_id, 0) + amount
+            order = self.by_id.get(order_id)
+            if order is None or not order.cancelled:
+                spend -= amount
+        counting = []
+        for order_id, order in self.by_id.items():
+            if order.placed_at is None or order.cancelled:
+                continue
+            spend += order.amount
+            back = refunded.get(order_id)
+            if back is None or back < order.amount:
+                counting.append((order.placed_at, order_id))
+        counting.sort()
+        self.counting = counting
+        self.spend = spend
+
+    def add_counting(self, placed_at: Instant, order_id: str, amount: int) -> None:
+        """What `derive` would do after one new order that no refund names; without looking at the others."""
+        insort(self.counting, (placed_at, order_id))
+        self.spend += amount
+
+    @property
+    def count(self) -> int:
+        """Orders neither cancelled nor refunded in full."""
+        return len(self.counting)
+
+    @property
+    def last_at(self) -> Instant | None:
+        """When the latest order that counts was placed."""
+        return self.counting[-1][0] if self.counting else None
+
+
+Change = tuple[Instant, int, str, int]
+"""A change of the cart: (at, tie-break, product, quantity): negative takes out, 0 takes all of it out."""
+
+
+@dataclass(slots=True)
+class Cart:
+    """What lies in the cart: the latest reset, and the changes after it."""
+
+    reset_at: Instant = LONG_AGO
+    reset_tie: int = 0
+    filled: dict[str, int] | None = None
+    """What the reset put in: a whole cart as the shop sent it. None: it emptied the cart."""
+    changes: list[Change] = field(default_factory=list)
+    items: int = 0
+    """Pieces in the cart. Derived."""
+    updated_at: Instant | None = None
+    """When it was last touched since it was emptied. Derived."""
+
+    def reset(self, at: Instant, tie: int, filled: dict[str, int] | None) -> bool:
+        """Everything up to (at, tie) is replaced by `filled`; says whether that was news."""
+        if (at, tie) <= (self.reset_at, self.reset_tie):
+            return False
+        self.reset_at, self.reset_tie, self.filled = at, tie, filled
+        self.changes = [change for change in self.changes if change[:2] > (at, tie)]
+        self.derive()
+        return True
+
+    def change(self, change: Change) -> bool:
+        """Put in or take out; says whether that was news."""
+        if change[:2] <= (self.reset_at, self.reset_tie) or change in self.changes:
+            return False
+        insort(self.changes, change)
+        del self.changes[:-MAX_CART_CHANGES]
+        self.derive()
+        return True
+
+    def derive(self) -> None:
+        """Work out anew what lies in the cart: `items` and `updated_at`."""
+        content = dict(self.filled) if self.filled else {}
+        for _at, _tie, product, quantity in self.changes:
+            content[product] = max(0, content.get(product, 0) + quantity) if quantity else 0
+        self.items = sum(content.values())
+        if self.changes:
+            self.updated_at = self.changes[-1][0]
+        else:
+            self.updated_at = self.reset_at if self.filled is not None else None
+
+
+@dataclass(slots=True)
+class Visits:
+    """When the customer was on the site: runs of site events, (first, last) each, in time order."""
+
+    runs: list[tuple[Instant, Instant]] = field(default_factory=list)
+
+    @property
+    def last_at(self) -> Instant | None:
+        """The latest site event."""
+        return self.runs[-1][1] if self.runs else None
+
+    def add(self, at: Instant) -> bool:
+        """A site event; joins the runs it lies closer to than `VISIT_GAP`. Says whether that was news."""
+        runs = self.runs
+        if runs:
+            first, last = runs[-1]
+            if last <= at < last + VISIT_GAP:
+                runs[-1] = (first, at)
+                self._forget()
+                return at != last
+            if at < last:
+                return self._add_late(at)
+        runs.append((at, at))
+        self._forget()
+        return True
+
+    def _add_late(self, at: Instant) -> bool:
+        if at < self.runs[-1][1] - VISITS_KEPT or any(first <= at <= last for first, last in self.runs):
+            return False
+        near = [run for run in self.runs if run[0] - VISIT_GAP < at < run[1] + VISIT_GAP]
+        joined = (min([at, *(run[0] for run in near)]), max([at, *(run[1] for run in near)]))
+        self.runs = sorted([run for run in self.runs if run not in near] + [joined])
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        horizon = self.runs[-1][1] - VISITS_KEPT
+        while self.runs[0][1] < horizon or len(self.runs) > MAX_VISITS:
+            del self.runs[0]
+
+
+@dataclass(slots=True)
+class Email:
+    """Consent, and the latest sign that our mail is read."""
+
+    subscribed_at: Instant | None = None
+    unsubscribed_at: Instant | None = None
+    engaged_at: Instant | None = None
+
+    @property
+    def subscribed(self) -> bool:
+        """Opted in; at one and the same instant the unsubscription wins."""
+        return self.subscribed_at is not None and (
+            self.unsubscribed_at is None or self.subscribed_at > self.unsubscribed_at
+        )
+
+
+@dataclass(slots=True)
+class Support:
+    """The latest contacts and the latest rating."""
+
+    contacts: dict[str, tuple[Instant, str | None, float | None]] = field(default_factory=dict)
+    """contact id -> (at, topic, sentiment)."""
+    csat_at: Instant | None = None
+    csat: int = 0
+
+    def ordered(self) -> list[tuple[Instant, str, str | None, float | None]]:
+        """(at, contact id, topic, sentiment), oldest first."""
+        return sorted((at, key, topic, sentiment) for key, (at, topic, sentiment) in self.contacts.items())
+
+
+@dataclass(slots=True)
+class Profile:
+    """One customer. `id` is the customer id, or `anonymous:` and the anonymous id."""
+
+    id: str
+    seen_at: Instant = LONG_AGO
+    """The latest event of any kind."""
+    orders: Orders = field(default_factory=Orders)
+    cart: Cart = field(default_factory=Cart)
+    visits: Visits = field(default_factory=Visits)
+    email: Email = field(default_factory=Email)
+    support: Support = field(default_factory=Support)
+    attributes: dict[str, tuple[Instant, bool | float | str | None]] = field(default_factory=dict)
+    """name -> (at, value); None: taken away."""
+
+    @property
+    def engaged_at(self) -> Instant | None:
+        """The latest site event, or mail opened or clicked."""
+        site, mail = self.visits.last_at, self.email.engaged_at
+        if site is None or mail is None:
+            return mail if site is None else site
+        return max(site, mail)

@@ -1,0 +1,179 @@
+"""settle, advance, evaluate, diff: from a customer and an event to transitions. Pure; `now` is always given.
+
+A customer's memberships are the rules' answers at one instant, `as_of`, and hold until `due`. Before an event at time t
+is applied, the customer is *settled*: every crossing due at or before t becomes a transition at its own instant. So
+event time is exact for each customer, also in a backfill, and there is no global watermark.
+
+An event of before `as_of` is late: it is applied, and what it changes is a transition with cause `late_event`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.events import AnyEvent
+from schemas.instants import NEVER, Instant
+from schemas.transitions import CauseKind
+from streams.core.advance import advance
+from streams.core.definitions import Definitions, Segment
+from streams.core.language.explain import explain
+from streams.core.profile import LONG_AGO, Profile
+
+
+@dataclass(slots=True)
+class Customer:
+    """A profile with the answers of all rules for it, as of one instant."""
+
+    profile: Profile
+    holds: list[bool]
+    """Per definition, in their order."""
+    untils: list[Instant]
+    since: dict[str, Instant] = field(default_factory=dict)
+    """Segments that the customer is in -> when they were entered."""
+    as_of: Instant = LONG_AGO
+    due: Instant = NEVER
+    """The earliest of `untils`: when to look again though nothing happened."""
+
+    def judge_all(self, definitions: Definitions, now: Instant) -> None:
+        """Answer every rule at `now`, without saying what changed."""
+        for position, segment in enumerate(definitions.segments):
+            self.holds[position], self.untils[position] = segment.judge(self.profile, now)
+        self.as_of = now
+        self.due = min(self.untils, default=NEVER)
+
+
+@dataclass(slots=True)  # not frozen: that would cost several times as much to build
+class Summary:
+    """The customer in three figures; spend in minor units."""
+
+    orders: int
+    spend: int
+    last_order_at: Instant | None
+
+
+@dataclass(slots=True)
+class Transition:
+    """A customer entered or left a segment."""
+
+    segment: Segment
+    entered: bool
+    effective_at: Instant
+    cause: CauseKind
+    event: AnyEvent | None
+    judged_at: Instant
+    """The instant that the rule was judged at; later than `effective_at` where a late event caused it."""
+    memberships: tuple[str, ...]
+    """All segments of the customer after it."""
+    summary: Summary
+    evidence: list[dict[str, Any]]
+    """The clauses of the rule as they stood; the fields of `schemas.transitions.Evidence`."""
+
+
+def newcomer(profile_id: str, definitions: Definitions) -> Customer:
+    """A customer of whom nothing is known yet; the first event judges every rule."""
+    count = len(definitions.segments)
+    return Customer(Profile(profile_id), [False] * count, [NEVER] * count)
+
+
+def resume(profile: Profile, since: dict[str, Instant], settled_at: Instant, definitions: Definitions) -> Customer:
+    """A customer as stored: the profile, the memberships, and the instant that they were last changed at.
+
+    Where a rule says otherwise than what is stored (its definition was edited), the customer is due at once.
+    """
+    customer = newcomer(profile.id, definitions)
+    customer.profile = profile
+    customer.since = since
+    customer.judge_all(definitions, max(profile.seen_at, settled_at))
+    for position, segment in enumerate(definitions.segments):
+        if customer.holds[position] != (segment.key in since):
+            customer.holds[position] = segment.key in since
+            customer.untils[position] = customer.as_of
+            customer.due = min(customer.due, customer.as_of)
+    return customer
+
+
+def settle(customer: Customer, now: Instant, definitions: Definitions) -> list[Transition]:
+    """Every crossing due at or before `now`, each at its own instant, in order."""
+    transitions: list[Transition] = []
+    while customer.due <= now:
+        at = customer.due
+        overdue = tuple(position for position, until in enumerate(customer.untils) if until <= at)
+        customer.as_of = max(customer.as_of, at)
+        transitions += _judge(customer, overdue, definitions, CauseKind.TIME, None, customer.as_of)
+    return transitions
+
+
+def apply(customer: Customer, event: AnyEvent, definitions: Definitions) -> list[Transition]:
+    """Settle up to the event, apply it, and say what it changed.
+
+    Raises:
+        UndecodableError: see `streams.core.advance.advance`; the customer is unchanged but settled.
+    """
+    at = event.occurred_at
+    transitions = settle(customer, at, definitions) if customer.due <= at else []
+    first = customer.profile.seen_at == LONG_AGO
+    touched = advance(customer.profile, event, definitions.rates)
+    late = at < customer.as_of
+    if not late:
+        customer.as_of = at
+    positions = definitions.everything if first else definitions.reading[touched]
+    if positions:
+        cause = CauseKind.LATE_EVENT if late else CauseKind.EVENT
+        transitions += _judge(customer, positions, definitions, cause, event, at)
+    return transitions
+
+
+def _judge(
+    customer: Customer,
+    positions: tuple[int, ...],
+    definitions: Definitions,
+    cause: CauseKind,
+    event: AnyEvent | None,
+    effective_at: Instant,
+) -> list[Transition]:
+    """Answer some rules anew at `as_of`; a transition for each answer that differs from the one before."""
+    transitions: list[Transition] = []
+    now, profile, holds, untils = customer.as_of, customer.profile, customer.holds, customer.untils
+    judges, due, earliest, moved_away = definitions.judges, customer.due, customer.due, False
+    for position in positions:
+        answer, until = judges[position](profile, now)
+        before = untils[position]
+        if until != before:
+            untils[position] = until
+            if until < earliest:
+                earliest = until
+            elif before == due:
+                moved_away = True
+        if answer != holds[position]:
+            holds[position] = answer
+            transitions.append(_transition(customer, definitions, position, cause, event, effective_at))
+    customer.due = min(untils) if moved_away and earliest == due else earliest
+    return transitions
+
+
+def _transition(
+    customer: Customer,
+    definitions: Definitions,
+    position: int,
+    cause: CauseKind,
+    event: AnyEvent | None,
+    effective_at: Instant,
+) -> Transition:
+    """What is said of an answer that has just changed."""
+    segment, profile, since = definitions.segments[position], customer.profile, customer.since
+    entered = customer.holds[position]
+    if entered:
+        since[segment.key] = effective_at
+    else:
+        since.pop(segment.key, None)
+    orders = profile.orders
+    return Transition(
+        segment,
+        entered,
+        effective_at,
+        cause,
+        event,
+        customer.as_of,
+        tuple(sorted(since)),
+        Summary(orders.count, orders.spend, orders.last_at),
+        explain(segment.rule, profile, customer.as_of, definitions.currency),
+    )

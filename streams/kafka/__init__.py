@@ -1,0 +1,1 @@
+"""Kafka: record batches, ownership of shards, the relay, dead letters."""

@@ -1,0 +1,62 @@
+"""Topics: created where they are missing, checked where they are there."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from schemas.deadletters import MAX_RAW
+from schemas.names import DEAD_LETTERS, TOPICS
+from streams.kafka.errors import TopicsError
+
+_FOREVER = {"retention.ms": "-1"}
+"""Kafka is the truth that state can be rebuilt from; a shop that keeps less sets less on the topics."""
+_LARGE = {"max.message.bytes": str(2 * MAX_RAW)}
+
+
+async def ensure_topics(bootstrap: str, prefix: str, partitions: int, replication: int) -> int:
+    """Create the topics that are missing; the number of partitions that all of them have.
+
+    Args:
+        bootstrap: bootstrap servers.
+        prefix: put before every name.
+        partitions: of topics that are created, if none of ours is there yet.
+        replication: replicas of topics that are created; 0 is three, or as many as there are brokers.
+
+    Raises:
+        TopicsError: the topics do not all have the same number of partitions.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        present = await _present(admin, prefix)
+        wanted = next(iter(present.values()), partitions)
+        missing = [name for name in TOPICS if name not in present]
+        if missing:
+            brokers = (await admin.describe_cluster())["brokers"]
+            await _create(admin, prefix, missing, wanted, replication or min(3, len(brokers)))
+            present |= dict.fromkeys(missing, wanted)
+    finally:
+        await admin.close()
+    if len(set(present.values())) > 1:
+        counts = ", ".join(f"{prefix}{name}: {count}" for name, count in sorted(present.items()))
+        raise TopicsError(f"all topics need the same number of partitions; found {counts}")
+    return wanted
+
+
+async def _present(admin: AIOKafkaAdminClient, prefix: str) -> dict[str, int]:
+    known = set(await admin.list_topics())
+    names = [prefix + name for name in TOPICS if prefix + name in known]
+    if not names:
+        return {}
+    described = await admin.describe_topics(names)
+    return {row["topic"].removeprefix(prefix): len(row["partitions"]) for row in described}
+
+
+async def _create(admin: AIOKafkaAdminClient, prefix: str, names: list[str], partitions: int, replication: int) -> None:
+    configs = {DEAD_LETTERS: _LARGE | _FOREVER}
+    topics = [
+        NewTopic(prefix + name, partitions, replication, topic_configs=configs.get(name, _FOREVER)) for name in names
+    ]
+    response = await admin.create_topics(topics)
+    for name, code, *detail in response.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise TopicsError(f"cannot create topic '{name}': {for_code(code).__name__} {detail[0] if detail else ''}")

@@ -1,0 +1,80 @@
+"""What a batch comes to: gathers what changed, customer by customer, and makes one commit of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.instants import NEVER, Instant
+from schemas.names import ANONYMOUS
+from schemas.transitions import cloud_event_headers
+from streams.core.changes import change_body
+from streams.core.codec import pack
+from streams.core.definitions import Definitions
+from streams.core.profile import LONG_AGO
+from streams.core.step import Transition
+from streams.shard.customers import Entry, live_json
+from streams.state.port import Commit, Outgoing
+
+_encode = msgspec.json.Encoder().encode
+"""Not orjson: each of its results keeps 4 kB until it is freed, and a batch has thousands."""
+
+
+@dataclass
+class Outcome:
+    """The changes of one batch, before they are committed."""
+
+    shard: int
+    definitions: Definitions
+    sequence: int
+    """Of the latest transition; counts up."""
+    emitted_at: Instant
+    settled_to: Instant = LONG_AGO
+    """Up to when the customers were settled; a due time up to then has been looked at, whatever came of it."""
+    touched: dict[str, Entry] = field(default_factory=dict)
+    moved: dict[str, set[str]] = field(default_factory=dict)
+    """Customer -> segments that were entered or left."""
+    outbox: list[Outgoing] = field(default_factory=list)
+
+    def add(self, profile_id: str, transitions: Iterable[Transition]) -> None:
+        """Transitions of one customer, in order."""
+        for transition in transitions:
+            self.sequence += 1
+            body = change_body(transition, profile_id, self.definitions, self.shard, self.sequence, self.emitted_at)
+            key = profile_id.removeprefix(ANONYMOUS).encode()
+            self.outbox.append(Outgoing(self.sequence, key, _encode(body), cloud_event_headers(body)))
+            self.moved.setdefault(profile_id, set()).add(transition.segment.key)
+
+    def write_to(self, commit: Commit) -> None:
+        """Put everything into a commit; the entries then know what is stored."""
+        for profile_id, entry in self.touched.items():
+            customer = entry.customer
+            commit.profiles[profile_id] = pack(customer.profile)
+            entry.in_store = True
+            if entry.stored_due > customer.due or entry.stored_due <= max(customer.as_of, self.settled_to):
+                self._write_due(profile_id, entry, commit)
+            elif profile_id in self.moved or self._earlier(entry):
+                commit.lives[profile_id] = live_json(entry, self.definitions)
+        for profile_id, segments in self.moved.items():
+            since = self.touched[profile_id].customer.since
+            for key in sorted(segments):
+                if key in since:
+                    commit.entered.setdefault(key, []).append(profile_id)
+                else:
+                    commit.exited.setdefault(key, []).append(profile_id)
+        commit.outbox = self.outbox
+        commit.sequence = (commit.sequence[0], self.sequence)
+
+    def _write_due(self, profile_id: str, entry: Entry, commit: Commit) -> None:
+        """A due time is written when it moves nearer, or has passed; one that moves away is left to be found early.
+
+        So a visitor's every click, which moves the end of a 30-day window, writes neither due time nor read model.
+        """
+        entry.stored_due = entry.customer.due
+        commit.dues[profile_id] = None if entry.stored_due >= NEVER else entry.stored_due
+        commit.lives[profile_id] = live_json(entry, self.definitions)
+
+    def _earlier(self, entry: Entry) -> bool:
+        """Whether a membership ends earlier than readers were told."""
+        untils, positions, shown = entry.customer.untils, self.definitions.positions, entry.shown
+        return any(untils[positions[key]] < shown.get(key, NEVER) for key in entry.customer.since)

@@ -1,0 +1,312 @@
+"""A shard: partition p of every topic, its state, and the only code that changes it.
+
+    batch ─► decode ─► place ─► settle ─► advance ─► evaluate ─► diff ─► commit ─► relay
+
+Everything runs under one lock, so a customer has a single writer. A commit that is refused throws the memory away; the
+caller then either forgets the shard (fenced: somebody else has it) or opens it again and seeks back (stale).
+"""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.deadletters import MAX_RAW, DeadLetter
+from schemas.errors import UndecodableError
+from schemas.events import AnyEvent
+from schemas.instants import Duration, Instant
+from schemas.names import ANONYMOUS, INPUTS
+from schemas.placement import shard_of
+from schemas.wire import decode
+from streams.core.admission import ALLOWED_SKEW, admit, profile_id_of
+from streams.core.definitions import Definitions
+from streams.core.profile import LONG_AGO
+from streams.core.step import apply, settle
+from streams.shard.customers import Customers
+from streams.shard.outcome import Outcome
+from streams.shard.port import Clock, Forward, Inputs, Record, RecordBatch, Sink
+from streams.shard.relay import Relay
+from streams.state.port import Commit, Ownership, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside that a shard touches."""
+
+    store: Store
+    sink: Sink
+    inputs: Inputs
+    clock: Clock
+    """What crossings are measured by."""
+    wall: Clock
+    """The wall clock, for `emitted_at`."""
+    skew: Duration = ALLOWED_SKEW
+    """How far in the future an event may lie, by `wall`."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one shard's work."""
+
+    customers: int = 50_000
+    """Customers kept in memory; of a worker's limits, over all its shards."""
+    batch: int = 2_000
+    """Records in one commit: keeps the script call short."""
+    dues: int = 1_000
+    """Customers settled in one commit."""
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A batch that waits for its turn, and how many of its records have been taken."""
+
+    batch: RecordBatch
+    taken: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of records of one topic that goes into one commit."""
+
+    topic: str
+    start: int
+    end: int
+    records: Sequence[Record]
+
+
+@dataclass
+class Reading:
+    """Records, taken apart."""
+
+    events: list[tuple[str, AnyEvent]] = field(default_factory=list)
+    forwards: list[Forward] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    latest: dict[str, Instant] = field(default_factory=dict)
+    """Input topic -> the latest event time that has been read."""
+
+
+class Shard:
+    """One owned shard. Use `open` before anything else."""
+
+    def __init__(self, number: int, shards: int, definitions: Definitions, ports: Ports, limits: Limits) -> None:
+        """Shard `number` of `shards`."""
+        self.number = number
+        self._shards = shards
+        self._definitions = definitions
+        self._ports = ports
+        self._limits = limits
+        self._lock = asyncio.Lock()
+        self._customers = Customers(number, ports.store, definitions, limits.customers)
+        self._relay = Relay(number, ports.sink)
+        self._owned = Ownership(0, "", {}, 0, 0, [])
+        self._commits = 0
+        self._event_time: dict[str, Instant] = {}
+        self._waiting: list[Waiting] = []
+        self.applied = 0
+        """Records applied since the shard was opened."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that this worker owns the shard under."""
+        return self._owned.epoch
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """Input topic -> the offset to read next; what reading is sought to."""
+        return dict(self._offsets)
+
+    async def open(self) -> None:
+        """Take the shard: a new epoch, and whatever was committed but not yet relayed is relayed."""
+        async with self._lock:
+            self._customers.clear()
+            self._event_time.clear()
+            self._waiting.clear()
+            self._owned = await self._ports.store.claim(self.number)
+            self._commits = 0
+            self._mark = self._owned.commit
+            self._offsets = dict(self._owned.offsets)
+            self._sequence = self._owned.sequence
+            await self._relay.open(self._owned)
+
+    async def process(self, batch: RecordBatch) -> None:
+        """Apply a batch and commit it. One that was read under an earlier ownership is dropped: it will be read again.
+
+        What other topics have waiting by then goes into the same commit, in order of event time: under load there are
+        fewer commits, and an order is less often judged before the click that came before it.
+
+        Raises:
+            FencedError: another worker owns the shard.
+            StaleError: the store is not where this worker left it; open the shard again and seek back.
+        """
+        waiting = Waiting(batch)
+        self._waiting.append(waiting)
+        async with self._lock:
+            try:
+                while any(other is waiting for other in self._waiting):
+                    pieces = self._pieces()
+                    if pieces:
+                        await self._process(pieces)
+            except BaseException:
+                self._waiting.clear()
+                raise
+
+    def _pieces(self) -> list[Piece]:
+        """What goes into the next commit: of all that waits, as much as fits."""
+        pieces: list[Piece] = []
+        room, positions = self._limits.batch, dict(self._offsets)
+        for waiting in list(self._waiting):
+            batch, first = waiting.batch, waiting.taken
+            start = batch.records[first].offset if first else batch.start
+            if batch.epoch != self.epoch or start != positions[batch.topic]:
+                self._waiting.remove(waiting)
+                continue
+            records = batch.records[first : first + room]
+            waiting.taken += len(records)
+            room -= len(records)
+            done = waiting.taken >= len(batch.records)
+            end = batch.end if done else batch.records[waiting.taken].offset
+            positions[batch.topic] = end
+            pieces.append(Piece(batch.topic, start, end, records))
+            if done:
+                self._waiting.remove(waiting)
+            if room <= 0:
+                break
+        return pieces
+
+    async def _process(self, pieces: list[Piece]) -> None:
+        reading = Reading()
+        for piece in pieces:
+            self._read(piece, reading)
+        if reading.letters:
+            await self._ports.sink.send_dead_letters(reading.letters)
+        if reading.forwards:
+            await self._ports.sink.send_forwards(reading.forwards)
+        await self._customers.fetch(profile_id for profile_id, _event in reading.events)
+        if len(pieces) > 1:
+            reading.events.sort(key=lambda row: row[1].occurred_at)
+        outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
+        for profile_id, event in reading.events:
+            entry = self._customers[profile_id]
+            outcome.touched[profile_id] = entry
+            transitions = apply(entry.customer, event, self._definitions)
+            if transitions:
+                outcome.add(profile_id, transitions)
+        offsets: dict[str, tuple[int, int]] = {}
+        for piece in pieces:
+            offsets[piece.topic] = (offsets.get(piece.topic, (piece.start, 0))[0], piece.end)
+        await self._commit(outcome, offsets)
+        self._event_time |= reading.latest
+        self.applied += sum(len(piece.records) for piece in pieces)
+
+    def _read(self, piece: Piece, reading: Reading) -> None:
+        """Decode, admit and place each record; nothing that is not a good event of ours gets further."""
+        topic, wall, rates = piece.topic, self._ports.wall(), self._definitions.rates
+        latest = self._event_time.get(topic, LONG_AGO)
+        for record in piece.records:
+            try:
+                event = decode(record.value or b"", topic)
+                admit(event, wall, rates, self._ports.skew)
+            except UndecodableError as refusal:
+                reading.letters.append(_dead_letter(topic, self.number, record, refusal, wall))
+                continue
+            profile_id = profile_id_of(event)
+            if profile_id not in self._customers:
+                home = shard_of(profile_id, self._shards)
+                if home != self.number:
+                    key = profile_id.removeprefix(ANONYMOUS).encode()
+                    reading.forwards.append(Forward(home, key, record.value or b""))
+                    continue
+            reading.events.append((profile_id, event))
+            latest = max(latest, event.occurred_at)
+        reading.latest[topic] = latest
+
+    async def settle_due(self) -> int:
+        """Emit the crossings that have come, in order of their instants; how many customers were looked at.
+
+        Raises:
+            FencedError: another worker owns the shard.
+            StaleError: the store is not where this worker left it.
+        """
+        async with self._lock:
+            now = self._now()
+            if now is None:
+                return 0
+            rows = await self._ports.store.due(self.number, now, self._limits.dues)
+            if not rows:
+                await self._relay.note(self._commit_empty)
+                return 0
+            horizon = now if len(rows) < self._limits.dues else rows[-1][1]
+            await self._customers.fetch(profile_id for profile_id, _due in rows)
+            outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall(), horizon)
+            crossings = []
+            for profile_id, _due in rows:
+                entry = self._customers[profile_id]
+                outcome.touched[profile_id] = entry
+                crossings += [
+                    (t.effective_at, profile_id, t) for t in settle(entry.customer, horizon, self._definitions)
+                ]
+            for _at, profile_id, transition in sorted(crossings, key=lambda row: row[0]):
+                outcome.add(profile_id, [transition])
+            await self._commit(outcome, {})
+            return len(rows)
+
+    def _now(self) -> Instant | None:
+        """How far the shard's time has come: the clock, or, while it has records left to read, where it has read to.
+
+        A crossing must not be emitted before the events that came earlier have been read: they might prevent it.
+        """
+        frontier = self._ports.clock()
+        for topic in INPUTS:
+            end = self._ports.inputs.end(topic, self.number)
+            if end is None:
+                return None
+            if self._offsets[topic] < end:
+                frontier = min(frontier, self._event_time.get(topic, LONG_AGO))
+        return frontier
+
+    async def _commit(self, outcome: Outcome, offsets: dict[str, tuple[int, int]]) -> None:
+        """Write an outcome, and hand its transitions to the relay."""
+        self._commits += 1
+        commit = Commit(self.epoch, self._mark, f"{self.epoch}:{self._commits}", offsets)
+        commit.sequence = (self._sequence, self._sequence)
+        commit.relayed = self._relay.relayed
+        try:
+            outcome.write_to(commit)
+            await self._ports.store.commit(self.number, commit)
+        except BaseException:
+            self._customers.clear()
+            raise
+        self._mark, self._sequence = commit.mark, outcome.sequence
+        self._relay.noted = commit.relayed
+        self._offsets |= {topic: end for topic, (_start, end) in offsets.items()}
+        self._customers.trim()
+        await self._relay.send(outcome.outbox)
+
+    async def _commit_empty(self) -> None:
+        """Note the relayed sequence although nothing else happened, so that the outbox gets empty."""
+        await self._commit(Outcome(self.number, self._definitions, self._sequence, self._ports.wall()), {})
+
+    async def close(self) -> None:
+        """Wait until Kafka has everything that was committed."""
+        async with self._lock:
+            await self._relay.drain()
+
+
+def _dead_letter(topic: str, shard: int, record: Record, refusal: UndecodableError, now: Instant) -> DeadLetter:
+    raw = record.value or b""
+    return DeadLetter(
+        id=f"{topic}-{shard}-{record.offset}",
+        topic=topic,
+        partition=shard,
+        offset=record.offset,
+        reason=refusal.reason,
+        detail=refusal.detail,
+        key_base64=None if record.key is None else b64encode(record.key[:MAX_RAW]).decode(),
+        raw_base64=b64encode(raw[:MAX_RAW]).decode(),
+        size=len(raw),
+        complete=len(raw) <= MAX_RAW,
+        refused_at=now,
+    )

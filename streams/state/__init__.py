@@ -1,0 +1,1 @@
+"""State in Redis: one atomic commit per shard and batch, and the same contract in memory."""

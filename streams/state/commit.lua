@@ -1,0 +1,65 @@
+-- One commit of a shard: everything or nothing. See streams/state/port.py for the promises.
+-- KEYS: meta, profiles, live, due, outbox, then one key per segment whose members change.
+-- ARGV[1]: MessagePack map:
+--   epoch, previous, mark; offsets: {field, expected, new}*; sequence: {expected, new}; relayed
+--   profiles, lives: {customer}*; due: {score, customer}*; undue: {customer}*
+--   entered, exited: per segment key {customer}*; outbox: {id}*
+--   sizes: of the values in ARGV[2]
+-- ARGV[2]: all binary values behind one another: profiles, lives, then key and value of each outbox row. cmsgpack
+--   knows no binary type, and one large argument is cheaper than thousands of small ones.
+-- Numbers of Redis come as text: Lua would write large ones with an exponent.
+local meta = KEYS[1]
+local c = cmsgpack.unpack(ARGV[1])
+
+local epoch = redis.call('HGET', meta, 'epoch')
+if epoch ~= c.epoch then return {'FENCED', tostring(epoch)} end
+local mark = redis.call('HGET', meta, 'commit') or ''
+if mark == c.mark then return {'OK', 'again'} end
+if mark ~= c.previous then return {'STALE', 'commit ' .. mark} end
+local changes = {'commit', c.mark, 'sequence', c.sequence[2], 'relayed', c.relayed}
+for i = 1, #c.offsets, 3 do
+  local stored = redis.call('HGET', meta, c.offsets[i]) or '0'
+  if stored ~= c.offsets[i + 1] then return {'STALE', c.offsets[i] .. ' ' .. stored} end
+  changes[#changes + 1] = c.offsets[i]
+  changes[#changes + 1] = c.offsets[i + 2]
+end
+local sequence = redis.call('HGET', meta, 'sequence') or '0'
+if sequence ~= c.sequence[1] then return {'STALE', 'sequence ' .. sequence} end
+
+-- Lua passes at most a few thousand values in one call.
+local function many(command, key, values)
+  for first = 1, #values, 4000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 3999, #values)))
+  end
+end
+
+local taken, position = 0, 1
+local function value()
+  taken = taken + 1
+  local first = position
+  position = position + c.sizes[taken]
+  return string.sub(ARGV[2], first, position - 1)
+end
+
+local function with_values(customers)
+  local pairs_of = {}
+  for i = 1, #customers do
+    pairs_of[2 * i - 1] = customers[i]
+    pairs_of[2 * i] = value()
+  end
+  return pairs_of
+end
+
+many('HSET', KEYS[2], with_values(c.profiles))
+many('HSET', KEYS[3], with_values(c.lives))
+many('ZADD', KEYS[4], c.due)
+many('ZREM', KEYS[4], c.undue)
+for i = 1, #c.exited do many('SREM', KEYS[5 + i], c.exited[i]) end
+for i = 1, #c.entered do many('SADD', KEYS[5 + i], c.entered[i]) end
+for i = 1, #c.outbox do
+  local key = value()
+  redis.call('XADD', KEYS[5], c.outbox[i], 'k', key, 'v', value())
+end
+redis.call('XTRIM', KEYS[5], 'MINID', string.format('%.0f', tonumber(c.relayed) + 1))
+redis.call('HSET', meta, unpack(changes))
+return {'OK', 'new'}

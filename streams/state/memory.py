@@ -1,0 +1,90 @@
+"""The store in memory: the same contract, for tests and for dry runs."""
+
+from dataclasses import dataclass, field
+
+from schemas.instants import Instant
+from schemas.names import INPUTS
+from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Stored, TopologyError
+
+
+@dataclass
+class ShardState:
+    """All that is stored of one shard."""
+
+    epoch: int = 0
+    commit: str = ""
+    offsets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INPUTS, 0))
+    sequence: int = 0
+    relayed: int = 0
+    profiles: dict[str, bytes] = field(default_factory=dict)
+    lives: dict[str, bytes] = field(default_factory=dict)
+    dues: dict[str, Instant] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+    outbox: list[Outgoing] = field(default_factory=list)
+
+
+class MemoryStore:
+    """`streams.state.port.Store` in a dictionary."""
+
+    def __init__(self) -> None:
+        """Nothing is stored yet."""
+        self.shards: dict[int, ShardState] = {}
+        self._count: int | None = None
+
+    def shard(self, number: int) -> ShardState:
+        """The state of a shard."""
+        return self.shards.setdefault(number, ShardState())
+
+    async def topology(self, shards: int) -> None:
+        """See `Store.topology`."""
+        if self._count not in {None, shards}:
+            raise TopologyError(f"the store was written with {self._count} shards, not {shards}")
+        self._count = shards
+
+    async def claim(self, shard: int) -> Ownership:
+        """See `Store.claim`."""
+        state = self.shard(shard)
+        state.epoch += 1
+        waiting = [row for row in state.outbox if row.sequence > state.relayed]
+        return Ownership(state.epoch, state.commit, dict(state.offsets), state.sequence, state.relayed, waiting)
+
+    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
+        """See `Store.load`."""
+        state = self.shard(shard)
+        return [Stored(state.profiles.get(key), state.lives.get(key), state.dues.get(key)) for key in ids]
+
+    async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """See `Store.due`."""
+        rows = sorted((at, key) for key, at in self.shard(shard).dues.items() if at <= until)
+        return [(key, at) for at, key in rows[:limit]]
+
+    async def commit(self, shard: int, commit: Commit) -> None:
+        """See `Store.commit`."""
+        state = self.shard(shard)
+        if state.epoch != commit.epoch:
+            raise FencedError(f"shard {shard} is at epoch {state.epoch}; this worker had {commit.epoch}")
+        if state.commit == commit.mark:
+            return
+        expected = {topic: start for topic, (start, _end) in commit.offsets.items()}
+        stored = {topic: state.offsets[topic] for topic in expected}
+        if state.commit != commit.previous or stored != expected or state.sequence != commit.sequence[0]:
+            raise StaleError(f"shard {shard}: stored commit '{state.commit}'; this commit follows '{commit.previous}'")
+        self._write(state, commit)
+
+    @staticmethod
+    def _write(state: ShardState, commit: Commit) -> None:
+        state.commit, state.sequence, state.relayed = commit.mark, commit.sequence[1], commit.relayed
+        state.offsets |= {topic: end for topic, (_start, end) in commit.offsets.items()}
+        state.profiles |= commit.profiles
+        state.lives |= commit.lives
+        for customer, due in commit.dues.items():
+            if due is None:
+                state.dues.pop(customer, None)
+            else:
+                state.dues[customer] = due
+        for segment, gone in commit.exited.items():
+            for customer in gone:
+                state.members.get(segment, set()).discard(customer)
+        for segment, members in commit.entered.items():
+            state.members.setdefault(segment, set()).update(members)
+        state.outbox = [row for row in [*state.outbox, *commit.outbox] if row.sequence > state.relayed]

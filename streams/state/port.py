@@ -1,0 +1,114 @@
+"""What a shard needs of its state, and the promises that every store keeps (`tests/contracts/` holds them to it).
+
+One `commit` writes everything that a batch changed, or nothing. It is refused when the shard has another owner now
+(`FencedError`), or when the state is not the one that the writer read (`StaleError`): older, because the store lost its
+last writes, or newer. Called twice with the same commit, it recognises its own work.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from schemas.instants import Instant
+
+
+class StateError(Exception):
+    """Base of every error that this package raises."""
+
+
+class FencedError(StateError):
+    """Another worker owns the shard now; what this one computed is void."""
+
+
+class StaleError(StateError):
+    """The stored state is not the one that this worker read; it must read again and seek back."""
+
+
+class TopologyError(StateError):
+    """The store was written with another number of shards than the topics have partitions."""
+
+
+@dataclass(slots=True)  # not frozen: there is one per transition
+class Outgoing:
+    """A committed transition that may not be in Kafka yet."""
+
+    sequence: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]] | None = field(default=None, compare=False)
+    """What goes beside the value; worked out from it where the transition was read back from the store."""
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What a worker finds when it takes a shard."""
+
+    epoch: int
+    commit: str
+    """The latest commit's mark; the next one must name it."""
+    offsets: dict[str, int]
+    """Input topic -> the offset to read next."""
+    sequence: int
+    """Of the latest committed transition."""
+    relayed: int
+    """Of the latest transition known to be in Kafka."""
+    outbox: list[Outgoing]
+    """What was committed after `relayed`, in order."""
+
+
+@dataclass
+class Stored:
+    """What is stored about one customer; None where there is nothing."""
+
+    profile: bytes | None = None
+    live: bytes | None = None
+    due: Instant | None = None
+
+
+@dataclass
+class Commit:
+    """Everything that one batch changed."""
+
+    epoch: int
+    previous: str
+    mark: str
+    offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Input topic -> (the offset that the batch was read from, the one after it)."""
+    sequence: tuple[int, int] = (0, 0)
+    """(before, after) this commit."""
+    relayed: int = 0
+    profiles: dict[str, bytes] = field(default_factory=dict)
+    lives: dict[str, bytes] = field(default_factory=dict)
+    dues: dict[str, Instant | None] = field(default_factory=dict)
+    """None takes the customer out of the due times."""
+    entered: dict[str, list[str]] = field(default_factory=dict)
+    """Segment -> customers."""
+    exited: dict[str, list[str]] = field(default_factory=dict)
+    outbox: list[Outgoing] = field(default_factory=list)
+
+
+class Store(Protocol):
+    """The state of all shards."""
+
+    async def topology(self, shards: int) -> None:
+        """Write down the number of shards, or check it against the one written down.
+
+        Raises:
+            TopologyError: it is another one.
+        """
+
+    async def claim(self, shard: int) -> Ownership:
+        """Become the owner of a shard: the epoch is raised, and every commit of an earlier owner is refused."""
+
+    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
+        """What is stored about some customers, in their order."""
+
+    async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """At most `limit` customers due at or before `until`, earliest first."""
+
+    async def commit(self, shard: int, commit: Commit) -> None:
+        """Write a commit.
+
+        Raises:
+            FencedError: the epoch is not the owner's.
+            StaleError: the stored mark, offsets or sequence are not those that the commit starts from.
+        """

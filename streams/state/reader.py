@@ -1,0 +1,109 @@
+"""Reading a running system from outside: sizes, members, one customer. Never writes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from schemas.instants import Instant
+from schemas.live import Live, read_live
+from schemas.names import INPUTS
+from schemas.placement import shard_of
+from streams.core.codec import unpack
+from streams.core.profile import Profile
+from streams.state import keys
+from streams.state.port import TopologyError
+
+_PAGE = 5_000
+"""Customers asked for in one call."""
+
+
+@dataclass(frozen=True)
+class CustomerState:
+    """What is stored about one customer."""
+
+    shard: int
+    profile: Profile
+    live: Live
+    due: Instant | None
+
+
+class Reader:
+    """Reads the state that workers write."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Use a client; close it yourself."""
+        self._redis = redis
+
+    async def shards(self) -> int:
+        """How many shards there are.
+
+        Raises:
+            TopologyError: no worker has ever run on this Redis.
+        """
+        stored: Any = await self._redis.hget(keys.TOPOLOGY_KEY, "shards")
+        if stored is None:
+            raise TopologyError("there is no state in this Redis yet; start a worker: segments worker")
+        return int(stored)
+
+    async def members(self, segment: str, limit: int | None = None) -> list[tuple[str, Instant]]:
+        """(customer, since) of a segment, the earliest first."""
+        rows: list[tuple[str, Instant]] = []
+        for shard in range(await self.shards()):
+            found: Any = await self._redis.smembers(keys.members_key(shard, segment))
+            ids = [customer.decode() for customer in found]
+            for first in range(0, len(ids), _PAGE):
+                rows += await self._since(shard, segment, ids[first : first + _PAGE])
+        rows.sort(key=lambda row: (row[1], row[0]))
+        return rows if limit is None else rows[:limit]
+
+    async def _since(self, shard: int, segment: str, ids: list[str]) -> list[tuple[str, Instant]]:
+        """Since when some members are; who left in this very moment is left out."""
+        lives: Any = await self._redis.hmget(keys.live_key(shard), ids)
+        rows = [
+            (customer, orjson.loads(live)["in"].get(segment)) for customer, live in zip(ids, lives, strict=True) if live
+        ]
+        return [(customer, row[0]) for customer, row in rows if row is not None]
+
+    async def sizes(self, segments: list[str]) -> dict[str, int]:
+        """How many members each segment has."""
+        shards = await self.shards()
+        pipeline = self._redis.pipeline(transaction=False)
+        for segment in segments:
+            for shard in range(shards):
+                pipeline.scard(keys.members_key(shard, segment))
+        counts: Any = await pipeline.execute()
+        return {segment: sum(counts[i * shards : (i + 1) * shards]) for i, segment in enumerate(segments)}
+
+    async def customer(self, profile_id: str) -> CustomerState | None:
+        """One customer; None where nobody of that id has been seen.
+
+        Raises:
+            LayoutError: the profile was written by another version.
+        """
+        shard = shard_of(profile_id, await self.shards())
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hget(keys.profiles_key(shard), profile_id)
+        pipeline.hget(keys.live_key(shard), profile_id)
+        pipeline.zscore(keys.due_key(shard), profile_id)
+        packed, live, due = await pipeline.execute()
+        if packed is None:
+            return None
+        profile = unpack(profile_id, packed)
+        return CustomerState(shard, profile, read_live(profile_id, live), None if due is None else int(due))
+
+    async def offsets(self) -> dict[str, dict[int, int]]:
+        """Input topic -> shard -> the offset that the state has been brought up to."""
+        found: dict[str, dict[int, int]] = {topic: {} for topic in INPUTS}
+        for shard in range(await self.shards()):
+            fields = [f"offset:{topic}" for topic in INPUTS]
+            stored: Any = await self._redis.hmget(keys.meta_key(shard), fields)
+            for topic, offset in zip(INPUTS, stored, strict=True):
+                found[topic][shard] = int(offset or 0)
+        return found
+
+    async def workers(self) -> dict[str, dict[str, Any]]:
+        """Worker -> its latest sign of life: at, shards, lag."""
+        stored: Any = await self._redis.hgetall(keys.WORKERS)
+        return {name.decode(): orjson.loads(sign) for name, sign in stored.items()}

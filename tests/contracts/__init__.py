@@ -1,0 +1,1 @@
+"""The same suite on every adapter of a port."""

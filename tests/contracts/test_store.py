@@ -1,0 +1,172 @@
+"""What every store promises (`streams.state.port`): in memory, on the embedded Redis, and on a real one."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from streams.stacks.embedded import embedded_redis
+from streams.state.memory import MemoryStore
+from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Store, Stored, TopologyError
+from streams.state.redis_store import RedisStore
+from tests.stacks.isolation import FreshStack
+
+
+@pytest.fixture(scope="session")
+def small_redis() -> Iterator[str]:
+    """The URL of an embedded Redis."""
+    with embedded_redis() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "embedded", pytest.param("real", marks=pytest.mark.broker)])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    if request.param == "embedded":
+        url = request.getfixturevalue("small_redis")
+    else:
+        fresh: FreshStack = request.getfixturevalue("fresh_stack")
+        url = fresh.stack.redis_url
+    redis = Redis.from_url(url)
+    await redis.flushdb()
+    yield RedisStore(redis)
+    await redis.aclose()
+
+
+def commit(owned: Ownership, number: int = 1, previous: str | None = None) -> Commit:
+    """A commit that an owner might make."""
+    return Commit(owned.epoch, owned.commit if previous is None else previous, f"{owned.epoch}:{number}")
+
+
+def outgoing(*sequences: int) -> list[Outgoing]:
+    """Transitions for the outbox."""
+    return [Outgoing(number, b"key", b"\x00value %d" % number) for number in sequences]
+
+
+async def test_a_shard_that_was_never_owned_starts_at_the_beginning(store: Store) -> None:
+    owned = await store.claim(3)
+    assert owned.epoch == 1
+    assert set(owned.offsets.values()) == {0}
+    assert (owned.sequence, owned.relayed, owned.outbox) == (0, 0, [])
+
+
+async def test_everything_in_a_commit_is_there_after_it(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.offsets = {"orders": (0, 7)}
+    first.sequence = (0, 2)
+    first.outbox = outgoing(1, 2)
+    first.profiles = {"a": b"\x93\x01\xff", "b": b""}
+    first.lives = {"a": b"{}"}
+    first.dues = {"a": 1_795_000_000_123_456, "b": 5}
+    await store.commit(0, first)
+    assert await store.load(0, ["b", "nobody", "a"]) == [
+        Stored(b"", None, 5),
+        Stored(),
+        Stored(b"\x93\x01\xff", b"{}", 1_795_000_000_123_456),
+    ]
+    again = await store.claim(0)
+    assert again.epoch == 2
+    assert again.offsets["orders"] == 7
+    assert again.offsets["site-events"] == 0
+    assert (again.sequence, again.outbox) == (2, outgoing(1, 2))
+
+
+async def test_an_earlier_owner_is_fenced_and_writes_nothing(store: Store) -> None:
+    zombie = await store.claim(0)
+    await store.claim(0)
+    late = commit(zombie)
+    late.profiles = {"a": b"x"}
+    with pytest.raises(FencedError):
+        await store.commit(0, late)
+    assert await store.load(0, ["a"]) == [Stored()]
+
+
+async def test_a_commit_sent_twice_counts_once(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.offsets, first.sequence, first.outbox = {"orders": (0, 5)}, (0, 1), outgoing(1)
+    await store.commit(0, first)
+    await store.commit(0, first)
+    again = await store.claim(0)
+    assert (again.offsets["orders"], again.sequence, again.outbox) == (5, 1, outgoing(1))
+
+
+@pytest.mark.parametrize(
+    ("previous", "offsets", "sequence"),
+    [("9:9", {}, (1, 1)), ("1:1", {"orders": (4, 9)}, (1, 1)), ("1:1", {}, (0, 1))],
+    ids=["another commit", "other offsets", "another sequence"],
+)
+async def test_a_commit_that_starts_from_another_state_is_refused(
+    store: Store, previous: str, offsets: dict[str, tuple[int, int]], sequence: tuple[int, int]
+) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.offsets, first.sequence, first.outbox = {"orders": (0, 5)}, (0, 1), outgoing(1)
+    await store.commit(0, first)
+    second = commit(owned, 2, previous)
+    second.offsets, second.sequence, second.profiles = offsets, sequence, {"a": b"x"}
+    with pytest.raises(StaleError):
+        await store.commit(0, second)
+    assert await store.load(0, ["a"]) == [Stored()]
+
+
+async def test_what_was_relayed_leaves_the_outbox(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.sequence, first.outbox = (0, 3), outgoing(1, 2, 3)
+    await store.commit(0, first)
+    second = commit(owned, 2, first.mark)
+    second.sequence, second.relayed = (3, 3), 2
+    await store.commit(0, second)
+    again = await store.claim(0)
+    assert (again.relayed, again.outbox) == (2, outgoing(3))
+
+
+async def test_due_times_come_earliest_first_and_can_be_taken_out(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.dues = {"late": 30, "early": 10, "middle": 20, "gone": 5}
+    await store.commit(0, first)
+    second = commit(owned, 2, first.mark)
+    second.dues = {"gone": None, "late": 15}
+    await store.commit(0, second)
+    assert await store.due(0, 20, 10) == [("early", 10), ("late", 15), ("middle", 20)]
+    assert await store.due(0, 19, 1) == [("early", 10)]
+    assert await store.due(0, 9, 10) == []
+
+
+async def test_a_batch_of_thousands_goes_in_one_commit(store: Store) -> None:
+    owned = await store.claim(0)
+    large = commit(owned)
+    ids = [f"customer-{number}" for number in range(9_000)]
+    large.profiles = {key: key.encode() for key in ids}
+    large.dues = dict.fromkeys(ids, 1)
+    large.entered = {"vip": ids}
+    large.sequence, large.outbox = (0, 5_000), outgoing(*range(1, 5_001))
+    await store.commit(0, large)
+    small = commit(owned, 2, large.mark)
+    small.sequence, small.relayed = (5_000, 5_000), 5_000
+    small.exited = {"vip": ids}
+    await store.commit(0, small)
+    assert [row.profile for row in await store.load(0, ids)] == [key.encode() for key in ids]
+    assert (await store.claim(0)).outbox == []
+
+
+async def test_shards_are_apart(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.profiles, first.offsets = {"a": b"x"}, {"orders": (0, 5)}
+    await store.commit(0, first)
+    assert await store.load(1, ["a"]) == [Stored()]
+    assert (await store.claim(1)).offsets["orders"] == 0
+
+
+async def test_the_number_of_shards_is_written_once_and_checked_ever_after(store: Store) -> None:
+    await store.topology(4)
+    await store.topology(4)
+    with pytest.raises(TopologyError, match="8"):
+        await store.topology(8)

@@ -1,0 +1,125 @@
+"""Bytes in, bytes out: profiles survive being stored, and no message makes the decoder fail in its own way."""
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from schemas.errors import UndecodableError
+from schemas.events import AnyEvent
+from schemas.instants import NEVER, rfc3339
+from schemas.names import INPUTS
+from schemas.wire import decode, route
+from streams.core.admission import admit
+from streams.core.codec import pack, unpack
+from streams.core.errors import LayoutError
+from streams.core.profile import LONG_AGO, Profile
+from streams.core.step import apply, newcomer
+from tests.oracle import Event
+from tests.properties.logs import SETTINGS, fed, logs
+from tests.scenarios.events import START, event
+from tests.scenarios.story import shipped
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+_json: SearchStrategy[Json] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.sampled_from([NEVER, 2**63, -(2**63), 10**13, 10**13 + 1, 0, -1])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=10)
+    | st.sampled_from(["order.placed", "GBP", "59.90", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=5), part, max_size=3),
+    max_leaves=5,
+)
+
+
+def admitted(message: bytes, topic: str | None) -> AnyEvent | UndecodableError:
+    """The event in a message, or why it is refused; anything else is raised."""
+    try:
+        given = decode(message, topic)
+        admit(given, START, shipped().rates)
+    except UndecodableError as refused:
+        return refused
+    return given
+
+
+def check_decoded(message: bytes) -> None:
+    """The message is refused with a reason, or it is an event that goes all the way."""
+    for topic in (None, *INPUTS):
+        given = admitted(message, topic)
+        if isinstance(given, UndecodableError):
+            assert given.detail.isprintable()
+            continue
+        assert rfc3339(given.occurred_at)
+        customer = newcomer("ann", shipped())
+        apply(customer, given, shipped())
+        assert unpack("ann", pack(customer.profile)) == customer.profile
+
+
+@SETTINGS
+@given(logs(20))
+def test_a_profile_survives_being_stored(log: list[Event]) -> None:
+    profile = fed(log, shipped())[0].profile
+    assert unpack("ann", pack(profile)) == profile
+    assert pack(unpack("ann", pack(profile))) == pack(profile)
+
+
+@SETTINGS
+@given(st.integers(LONG_AGO, NEVER), st.none() | st.integers(-5, 5), st.none() | st.integers(-5, 5))
+def test_a_profile_of_any_instant_survives_being_stored(seen: int, one: int | None, other: int | None) -> None:
+    profile = Profile("ann", seen)
+    profile.email.subscribed_at, profile.email.engaged_at = one, other
+    profile.support.csat_at = other
+    assert unpack("ann", pack(profile)) == profile
+
+
+@pytest.mark.parametrize("stored", [b"\x91\x02", b"\x90", b"\x01", b"\x80"])
+def test_a_profile_of_another_layout_is_refused(stored: bytes) -> None:
+    with pytest.raises(LayoutError, match="layout"):
+        unpack("ann", stored)
+
+
+@SETTINGS
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_refused(message: bytes) -> None:
+    check_decoded(message)
+
+
+@SETTINGS
+@given(_json)
+def test_any_json_is_an_event_or_refused(body: Json) -> None:
+    check_decoded(orjson.dumps(body))
+
+
+@SETTINGS
+@given(st.data(), logs(1))
+@example(None, [event("customer.updated", attributes={"ann@example.org\n": [1]})])
+@example(None, [event("a\nb")])
+def test_a_changed_event_is_an_event_or_refused(data: st.DataObject | None, log: list[Event]) -> None:
+    body = dict(log[0])
+    if data is not None:
+        for field in data.draw(st.lists(st.sampled_from(sorted(body)), max_size=2)):
+            body[field] = data.draw(_json)
+    check_decoded(orjson.dumps(body))
+
+
+@SETTINGS
+@given(st.data(), logs(1))
+def test_an_event_with_changed_bytes_is_an_event_or_refused(data: st.DataObject, log: list[Event]) -> None:
+    message = bytearray(orjson.dumps(log[0]))
+    for place in data.draw(st.lists(st.integers(0, len(message) - 1), max_size=4)):
+        message[place] = data.draw(st.integers(0, 255))
+    check_decoded(
+        bytes(message[: data.draw(st.integers(0, len(message)))]) if data.draw(st.booleans()) else bytes(message)
+    )
+
+
+@SETTINGS
+@given(logs(1))
+def test_an_event_is_routed_by_its_customer(log: list[Event]) -> None:
+    topic, key = route(orjson.dumps(log[0]))
+    assert key == "ann"
+    assert decode(orjson.dumps(log[0]), topic).id == log[0]["id"]
