@@ -46,5 +46,9 @@ class DefinitionsError(SchemaError):
         self.faults = faults
 
 
+class TwinError(SchemaError):
+    """A model that has no fast form, because it has a rule that `schemas.twins` does not know."""
+
+
 class PlacementError(SchemaError):
     """A partition count that cannot be, or that contradicts the one that the state was written with."""

@@ -28,11 +28,12 @@ _text_of_an_instant = core_schema.custom_error_schema(
 )
 
 
-class _InstantOnTheWire:
+class InstantOnTheWire:
     """RFC 3339 with an offset on the wire, integer microseconds in the program."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """For pydantic."""
         del source, handler
         moment = core_schema.chain_schema(
             [_text_of_an_instant, core_schema.datetime_schema(strict=False, tz_constraint="aware")]
@@ -46,7 +47,7 @@ class _InstantOnTheWire:
 
 When = Annotated[
     int,
-    _InstantOnTheWire,
+    InstantOnTheWire,
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema(
         {

@@ -18,6 +18,7 @@ DAY: Duration = 24 * HOUR
 NEVER: Instant = 2**62
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_instant(moment: datetime) -> Instant:
@@ -26,8 +27,7 @@ def to_instant(moment: datetime) -> Instant:
     >>> to_instant(datetime(1970, 1, 2, 0, 0, 0, 5, tzinfo=UTC))
     86400000005
     """
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def to_datetime(instant: Instant) -> datetime:

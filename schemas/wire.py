@@ -4,24 +4,28 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import msgspec
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.errors import Reason, UndecodableError
 from schemas.events import AnyEvent, Catalogue
 from schemas.names import ANONYMOUS, REROUTED
+from schemas.twins import event_decoder, instant_of
 
 MAX_MESSAGE = 1024 * 1024
 """Bytes of one message; a larger one is a dead letter, unparsed."""
 
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
-_decode: Callable[[bytes], AnyEvent] = _adapter.validator.validate_json
+_validate: Callable[[bytes], AnyEvent] = _adapter.validator.validate_json
+_FAST: dict[str | None, Callable[[bytes], AnyEvent]] = {name: event_decoder(name) for name in Catalogue.by_topic}
+_FAST[None] = _FAST[REROUTED] = event_decoder(None)
 _FAULTS_SHOWN = 3
 _TYPE_LIKE = re.compile(r"[a-z_.]{1,64}")
 
 
 def decode(value: bytes, topic: str | None = None) -> AnyEvent:
-    """The event in a message.
+    """The event in a message: an instance of its model, or of the model's twin, which has the same fields.
 
     Args:
         value: the message's bytes.
@@ -30,10 +34,35 @@ def decode(value: bytes, topic: str | None = None) -> AnyEvent:
     Raises:
         UndecodableError: with the reason and one line for a person. No field values are in it.
     """
+    event = fast(value, topic)
+    return validate(value, topic) if event is None else event
+
+
+def fast(value: bytes, topic: str | None) -> AnyEvent | None:
+    """The event as the twins see it, in a quarter of the time; None: ask `validate`.
+
+    Left to the models is what the two read differently or do not check alike: text outside ASCII, escaped code points,
+    a time written in an unusual form. And every fault: the models say it better.
+    """
+    if len(value) > MAX_MESSAGE or not value.isascii() or (b"\\" in value and b"\\u" in value):
+        return None
+    try:
+        event: Any = _FAST[topic](value)
+        event.occurred_at = at = instant_of(event.occurred_at)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    customer, known = event.customer_id, at is not None
+    if customer is None:
+        return event if known and event.anonymous_id is not None else None
+    return event if known and not customer.startswith(ANONYMOUS) else None
+
+
+def validate(value: bytes, topic: str | None = None) -> AnyEvent:
+    """The event in a message, by the models themselves. See `decode`."""
     if len(value) > MAX_MESSAGE:
         raise UndecodableError(Reason.TOO_LARGE, f"{len(value)} bytes; at most {MAX_MESSAGE} are read")
     try:
-        event = _decode(value)
+        event = _validate(value)
     except ValidationError as fault:
         raise _diagnose(value, fault) from None
     if event.customer_id is None:

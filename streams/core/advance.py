@@ -26,11 +26,12 @@ from schemas.events import (
 )
 from schemas.instants import Instant
 from streams.core.money import Rates
-from streams.core.profile import AFTER_TIES, MAX_ATTRIBUTES, MAX_CONTACTS, Order, Profile
+from streams.core.profile import AFTER_TIES, MAX_ATTRIBUTES, Order, Profile
 
-ORDERS, CART, SITE, EMAIL, SUPPORT, ATTRIBUTES, SEEN = (1 << bit for bit in range(7))
-"""Groups of facts, as a bit set: what a rule reads, and what an event touches."""
-ALL = ORDERS | CART | SITE | EMAIL | SUPPORT | ATTRIBUTES | SEEN
+ORDERS, CART, SITE, VISITS, ENGAGED, EMAIL, SUPPORT, ATTRIBUTES, SEEN = (1 << bit for bit in range(9))
+"""Groups of facts, as a bit set: what a rule reads, and what an event touches. `SITE` is when the customer was last on
+the site, `VISITS` which visits there were, `ENGAGED` when they last did anything on the site or with our mail."""
+ALL = (1 << 9) - 1
 
 Advance = Callable[[Profile, Any, Rates], int]
 
@@ -102,7 +103,15 @@ def _order_refunded(profile: Profile, event: OrderRefunded, rates: Rates) -> int
 
 def _seen(profile: Profile, event: AnyEvent, _rates: Rates) -> int:
     """A site event that changes nothing but that the customer was there."""
-    return SITE if profile.visits.add(event.occurred_at) else 0
+    at, visits = event.occurred_at, profile.visits
+    before = visits.last_at
+    touched = VISITS if visits.add(at) else 0
+    if before is None or at > before:
+        touched |= SITE
+        if profile.engaged_at is None or at > profile.engaged_at:
+            profile.engaged_at = at
+            touched |= ENGAGED
+    return touched
 
 
 def _nothing(_profile: Profile, _event: AnyEvent, _rates: Rates) -> int:
@@ -149,24 +158,30 @@ def _later(known: Instant | None, at: Instant) -> bool:
 
 
 def _subscribed(profile: Profile, event: AnyEvent, _rates: Rates) -> int:
-    news = _later(profile.email.subscribed_at, event.occurred_at)
-    if news:
-        profile.email.subscribed_at = event.occurred_at
-    return EMAIL if news else 0
+    if not _later(profile.email.subscribed_at, event.occurred_at):
+        return 0
+    profile.email.subscribed_at = event.occurred_at
+    profile.email.derive()
+    return EMAIL
 
 
 def _unsubscribed(profile: Profile, event: AnyEvent, _rates: Rates) -> int:
-    news = _later(profile.email.unsubscribed_at, event.occurred_at)
-    if news:
-        profile.email.unsubscribed_at = event.occurred_at
-    return EMAIL if news else 0
+    if not _later(profile.email.unsubscribed_at, event.occurred_at):
+        return 0
+    profile.email.unsubscribed_at = event.occurred_at
+    profile.email.derive()
+    return EMAIL
 
 
 def _mail_read(profile: Profile, event: AnyEvent, _rates: Rates) -> int:
-    news = _later(profile.email.engaged_at, event.occurred_at)
-    if news:
-        profile.email.engaged_at = event.occurred_at
-    return EMAIL if news else 0
+    at = event.occurred_at
+    if not _later(profile.email.engaged_at, at):
+        return 0
+    profile.email.engaged_at = at
+    if not _later(profile.engaged_at, at):
+        return 0
+    profile.engaged_at = at
+    return ENGAGED
 
 
 def _contacted(profile: Profile, event: SupportContacted, _rates: Rates) -> int:
@@ -176,8 +191,7 @@ def _contacted(profile: Profile, event: SupportContacted, _rates: Rates) -> int:
     if known is not None and _rank(known) >= _rank(contact):
         return 0
     contacts[event.contact_id] = contact
-    if len(contacts) > MAX_CONTACTS:
-        del contacts[profile.support.ordered()[0][1]]
+    profile.support.derive()
     return SUPPORT
 
 
@@ -189,7 +203,7 @@ def _rank(contact: tuple[Instant, str | None, float | None]) -> tuple[Instant, s
 def _rated(profile: Profile, event: SupportRated, _rates: Rates) -> int:
     support = profile.support
     stamp = (event.occurred_at, -event.csat)  # at one and the same instant the worse rating counts
-    if support.csat_at is not None and stamp <= (support.csat_at, -support.csat):
+    if support.csat_at is not None and stamp <= (support.csat_at, -(support.csat or 0)):
         return 0
     support.csat_at, support.csat = event.occurred_at, event.csat
     return SUPPORT

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.core.errors import LayoutError
-from streams.core.profile import LONG_AGO, Cart, Order, Orders, Profile, Support, Visits
+from streams.core.profile import LONG_AGO, Cart, Order, Profile, Support, Visits
 
 LAYOUT = 1
 
@@ -51,8 +51,10 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
         raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; run the version that wrote it")
     _layout, seen_at, orders, refunds, cart, runs, mail, support, attributes = fields
     profile = Profile(profile_id, seen_at)
-    if orders or refunds:
-        profile.orders = _unpack_orders(orders or {}, refunds or {})
+    if orders:
+        profile.orders.by_id = {key: Order(*fields) for key, fields in orders.items()}
+    if refunds:
+        profile.orders.refunds = {key: (at, amount, order_id) for key, (at, amount, order_id) in refunds.items()}
     if cart:
         profile.cart = _unpack_cart(cart)
     if runs:
@@ -64,6 +66,7 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
         profile.support.contacts = {key: (at, topic, mood) for key, (at, topic, mood) in contacts.items()}
     if attributes:
         profile.attributes = {name: (at, value) for name, (at, value) in attributes.items()}
+    profile.derive()
     return profile
 
 
@@ -73,15 +76,6 @@ def _pack_order(order: Order) -> tuple[Any, ...]:
     if order.updated_at is not None:
         return (order.placed_at, order.total, order.updated_at, order.updated_total)
     return (order.placed_at, order.total)
-
-
-def _unpack_orders(orders: dict[str, list[Any]], refunds: dict[str, list[Any]]) -> Orders:
-    book = Orders(
-        {key: Order(*fields) for key, fields in orders.items()},
-        {key: (at, amount, order_id) for key, (at, amount, order_id) in refunds.items()},
-    )
-    book.derive()
-    return book
 
 
 def _pack_visits(visits: Visits) -> list[int] | None:
@@ -105,6 +99,4 @@ def _pack_cart(cart: Cart) -> tuple[Any, ...] | None:
 
 def _unpack_cart(fields: list[Any]) -> Cart:
     reset_at, reset_tie, filled, changes = fields
-    cart = Cart(reset_at, reset_tie, filled, [(at, tie, product, n) for at, tie, product, n in changes])
-    cart.derive()
-    return cart
+    return Cart(reset_at, reset_tie, filled, [(at, tie, product, n) for at, tie, product, n in changes])

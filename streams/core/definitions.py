@@ -1,15 +1,19 @@
 """Definitions: the segments in force, compiled. What the file says is data; here it becomes judges."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.definitions import DefinitionsFile, parse_definitions
 from schemas.errors import DefinitionsError
+from schemas.instants import Instant
 from streams.core.advance import ALL
 from streams.core.errors import Fault, RuleError
 from streams.core.language.catalogue import unknown
 from streams.core.language.parse import parse_rule
-from streams.core.language.rule import Node
+from streams.core.language.rule import Rule
+from streams.core.language.source import Source
 from streams.core.language.verdict import Judge
 from streams.core.money import Rates
 
@@ -17,6 +21,9 @@ MAX_CHAIN = 16
 """How long a chain of segments may be of which each refers to the next."""
 MAX_REFERENCES = 256
 """How many rules the judging of one may come to, those that it refers to included, each time that it does."""
+
+EVERYTHING = ALL + 1
+"""Asks for all rules, whatever they read."""
 
 _TOO_LONG = f"more than {MAX_CHAIN} segments in a chain; say it with fewer"
 
@@ -28,10 +35,17 @@ class Segment:
     key: str
     title: str
     when: str
-    rule: Node
-    judge: Judge
-    groups: int
-    """The groups of facts that its rule reads; an event that touches none of them cannot change its answer."""
+    rule: Rule
+
+    @property
+    def judge(self) -> Judge:
+        """The verdict of its rule."""
+        return self.rule.judge
+
+
+Rejudge = Callable[[Any, Any, Instant], "list[int] | None"]
+"""(customer, profile, now) -> the positions of the segments whose answers changed, None for none. Judges some rules
+anew, and keeps their answers and untils in the customer, whose `due` moves no later."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +55,45 @@ class Definitions:
     version: int
     segments: tuple[Segment, ...]
     rates: Rates
-    reading: tuple[tuple[int, ...], ...] = field(init=False)
-    """For each set of groups: the positions of the segments whose rules read any of them."""
-    judges: tuple[Judge, ...] = field(init=False)
-    """Of the segments, in their order."""
     positions: dict[str, int] = field(init=False)
     """The position of each segment by its key."""
+    _rejudges: dict[int, Rejudge | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Work out which segments an event can touch, once."""
-        reading = tuple(
-            tuple(i for i, segment in enumerate(self.segments) if segment.groups & touched)
-            for touched in range(ALL + 1)
-        )
-        object.__setattr__(self, "reading", reading)
-        object.__setattr__(self, "judges", tuple(segment.judge for segment in self.segments))
+        """Number the segments."""
         object.__setattr__(self, "positions", {segment.key: i for i, segment in enumerate(self.segments)})
 
-    @property
-    def everything(self) -> tuple[int, ...]:
-        """The positions of all segments."""
-        return tuple(range(len(self.segments)))
+    def rejudge(self, touched: int) -> Rejudge | None:
+        """What judges the rules that read any of the touched groups of facts; None: there are none.
+
+        An event that touches none of a rule's groups cannot change its answer. `EVERYTHING` is all rules, those
+        included that read no facts at all.
+        """
+        try:
+            return self._rejudges[touched]
+        except KeyError:
+            positions = [
+                i for i, segment in enumerate(self.segments) if touched == EVERYTHING or segment.rule.groups & touched
+            ]
+            made = self._rejudges[touched] = self._written(positions) if positions else None
+            return made
+
+    def _written(self, positions: list[int]) -> Rejudge:
+        """One flat function for several rules: it runs for every event."""
+        source = Source()
+        source.add("holds, untils, due, flipped = customer.holds, customer.untils, customer.due, None")
+        for position in positions:
+            answer = self.segments[position].rule.node.emit(source)
+            if answer.until is not None:
+                source.add(f"untils[{position}] = {answer.until}")
+                source.add(f"if {answer.until} < due: due = {answer.until}")
+            holds = source.name()
+            source.add(f"{holds} = {answer.holds}")
+            with source.block(f"if {holds} is not holds[{position}]:"):
+                source.add(f"holds[{position}] = {holds}")
+                source.add(f"flipped = [{position}] if flipped is None else [*flipped, {position}]")
+        source.add("customer.due = due", "return flipped")
+        return source.function("customer, profile, now")
 
     @property
     def currency(self) -> str:
@@ -85,7 +117,7 @@ def compile_definitions(text: str) -> Definitions:
     for key, definition in file.segments.items():
         rule = compiler.compiled(key)
         if rule is not None:
-            segments.append(Segment(key, definition.title, definition.when, rule, rule.judge, rule.groups))
+            segments.append(Segment(key, definition.title, definition.when, rule))
     if compiler.faults:
         raise DefinitionsError(compiler.faults)
     return Definitions(file.version, tuple(segments), Rates.of(file.currency))
@@ -97,7 +129,7 @@ class _Compiler:
     def __init__(self, file: DefinitionsFile, text: str) -> None:
         self.file = file
         self.text = text
-        self.rules: dict[str, Node | None] = {}
+        self.rules: dict[str, Rule | None] = {}
         self.path: list[str] = []
         self.chains: dict[str, int] = {}
         """Segment -> the length of the longest chain that begins with it."""
@@ -105,7 +137,7 @@ class _Compiler:
         """Segment -> how many rules its judging comes to."""
         self.faults: list[str] = []
 
-    def compiled(self, key: str) -> Node | None:
+    def compiled(self, key: str) -> Rule | None:
         """The rule of a segment; None if it has a fault, which is then in `faults`."""
         if key not in self.rules:
             self.path.append(key)
@@ -120,7 +152,7 @@ class _Compiler:
                 self.path.pop()
         return self.rules[key]
 
-    def lookup(self, key: str) -> Node:
+    def lookup(self, key: str) -> Rule:
         """The rule of another segment, for a reference to it."""
         if key not in self.file.segments:
             raise RuleError(Fault(0, unknown("segment", key, list(self.file.segments))))

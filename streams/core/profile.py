@@ -53,12 +53,20 @@ class Orders:
     refunds: dict[str, tuple[Instant, int, str]] = field(default_factory=dict)
     """refund id -> (at, amount, order id or "" where it names none)."""
     counting: list[tuple[Instant, str]] = field(default_factory=list)
-    """(placed_at, order id) of the orders that count, in time order. Derived."""
+    """(placed_at, order id) of the orders that count, in time order. Derived, as is all below."""
     spend: int = 0
-    """What was paid less refunds. Derived."""
+    """What was paid less refunds."""
+    count: int = 0
+    """Orders neither cancelled nor refunded in full."""
+    average: float | None = None
+    """spend / count."""
+    first_at: Instant | None = None
+    """When the first order that counts was placed."""
+    last_at: Instant | None = None
+    """When the latest order that counts was placed."""
 
     def derive(self) -> None:
-        """Work out anew what counts and what was spent: `counting` and `spend`."""
+        """Work out anew what counts and what was spent."""
         refunded: dict[str, int] = {}
         spend = 0
         for _at, amount, order_id in self.refunds.values():
@@ -77,21 +85,21 @@ class Orders:
         counting.sort()
         self.counting = counting
         self.spend = spend
+        self._sum_up()
 
     def add_counting(self, placed_at: Instant, order_id: str, amount: int) -> None:
         """What `derive` would do after one new order that no refund names; without looking at the others."""
         insort(self.counting, (placed_at, order_id))
         self.spend += amount
+        self._sum_up()
 
-    @property
-    def count(self) -> int:
-        """Orders neither cancelled nor refunded in full."""
-        return len(self.counting)
-
-    @property
-    def last_at(self) -> Instant | None:
-        """When the latest order that counts was placed."""
-        return self.counting[-1][0] if self.counting else None
+    def _sum_up(self) -> None:
+        counting = self.counting
+        self.count = count = len(counting)
+        if count:
+            self.average, self.first_at, self.last_at = self.spend / count, counting[0][0], counting[-1][0]
+        else:
+            self.average = self.first_at = self.last_at = None
 
 
 Change = tuple[Instant, int, str, int]
@@ -147,26 +155,25 @@ class Visits:
     """When the customer was on the site: runs of site events, (first, last) each, in time order."""
 
     runs: list[tuple[Instant, Instant]] = field(default_factory=list)
-
-    @property
-    def last_at(self) -> Instant | None:
-        """The latest site event."""
-        return self.runs[-1][1] if self.runs else None
+    last_at: Instant | None = None
+    """The latest site event. Derived."""
 
     def add(self, at: Instant) -> bool:
-        """A site event; joins the runs it lies closer to than `VISIT_GAP`. Says whether that was news."""
-        runs = self.runs
-        if runs:
-            first, last = runs[-1]
-            if last <= at < last + VISIT_GAP:
-                runs[-1] = (first, at)
-                self._forget()
-                return at != last
-            if at < last:
-                return self._add_late(at)
-        runs.append((at, at))
-        self._forget()
-        return True
+        """A site event; joins the runs it lies closer to than `VISIT_GAP`.
+
+        Says whether the runs changed otherwise than by the end of the last one, which `last_at` tells.
+        """
+        runs, last = self.runs, self.last_at
+        if last is None or at >= last + VISIT_GAP:
+            runs.append((at, at))
+            begun = True
+        elif at >= last:
+            runs[-1] = (runs[-1][0], at)
+            begun = False
+        else:
+            return self._add_late(at)
+        self.last_at = at
+        return self._forget() or begun
 
     def _add_late(self, at: Instant) -> bool:
         if at < self.runs[-1][1] - VISITS_KEPT or any(first <= at <= last for first, last in self.runs):
@@ -177,10 +184,12 @@ class Visits:
         self._forget()
         return True
 
-    def _forget(self) -> None:
-        horizon = self.runs[-1][1] - VISITS_KEPT
-        while self.runs[0][1] < horizon or len(self.runs) > MAX_VISITS:
-            del self.runs[0]
+    def _forget(self) -> bool:
+        runs = self.runs
+        horizon, many = runs[-1][1] - VISITS_KEPT, len(runs)
+        while runs[0][1] < horizon or len(runs) > MAX_VISITS:
+            del runs[0]
+        return len(runs) != many
 
 
 @dataclass(slots=True)
@@ -190,11 +199,12 @@ class Email:
     subscribed_at: Instant | None = None
     unsubscribed_at: Instant | None = None
     engaged_at: Instant | None = None
+    subscribed: bool = False
+    """Opted in. Derived."""
 
-    @property
-    def subscribed(self) -> bool:
-        """Opted in; at one and the same instant the unsubscription wins."""
-        return self.subscribed_at is not None and (
+    def derive(self) -> None:
+        """Work out anew whether they are opted in; at one and the same instant the unsubscription wins."""
+        self.subscribed = self.subscribed_at is not None and (
             self.unsubscribed_at is None or self.subscribed_at > self.unsubscribed_at
         )
 
@@ -206,11 +216,16 @@ class Support:
     contacts: dict[str, tuple[Instant, str | None, float | None]] = field(default_factory=dict)
     """contact id -> (at, topic, sentiment)."""
     csat_at: Instant | None = None
-    csat: int = 0
+    csat: int | None = None
+    ordered: list[tuple[Instant, str, str | None, float | None]] = field(default_factory=list)
+    """(at, contact id, topic, sentiment), oldest first. Derived."""
 
-    def ordered(self) -> list[tuple[Instant, str, str | None, float | None]]:
-        """(at, contact id, topic, sentiment), oldest first."""
-        return sorted((at, key, topic, sentiment) for key, (at, topic, sentiment) in self.contacts.items())
+    def derive(self) -> None:
+        """Put the contacts into order anew, and forget the oldest beyond `MAX_CONTACTS`."""
+        rows = sorted((at, key, topic, mood) for key, (at, topic, mood) in self.contacts.items())
+        for _at, key, _topic, _mood in rows[:-MAX_CONTACTS]:
+            del self.contacts[key]
+        self.ordered = rows[-MAX_CONTACTS:]
 
 
 @dataclass(slots=True)
@@ -228,10 +243,21 @@ class Profile:
     attributes: dict[str, tuple[Instant, bool | float | str | None]] = field(default_factory=dict)
     """name -> (at, value); None: taken away."""
 
+    engaged_at: Instant | None = None
+    """The latest site event, or mail opened or clicked. Derived."""
+
     @property
-    def engaged_at(self) -> Instant | None:
-        """The latest site event, or mail opened or clicked."""
-        site, mail = self.visits.last_at, self.email.engaged_at
-        if site is None or mail is None:
-            return mail if site is None else site
-        return max(site, mail)
+    def last_event_at(self) -> Instant | None:
+        """The latest event of any kind, where there was one."""
+        return self.seen_at if self.seen_at > LONG_AGO else None
+
+    def derive(self) -> None:
+        """Work out anew what follows from the rest, in a profile that was just read."""
+        self.orders.derive()
+        self.cart.derive()
+        self.email.derive()
+        self.support.derive()
+        if self.visits.runs:
+            self.visits.last_at = self.visits.runs[-1][1]
+        engaged = [at for at in (self.visits.last_at, self.email.engaged_at) if at is not None]
+        self.engaged_at = max(engaged, default=None)

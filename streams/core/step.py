@@ -7,6 +7,7 @@ event time is exact for each customer, also in a backfill, and there is no globa
 An event of before `as_of` is late: it is applied, and what it changes is a transition with cause `late_event`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from schemas.events import AnyEvent
 from schemas.instants import NEVER, Instant
 from schemas.transitions import CauseKind
 from streams.core.advance import advance
-from streams.core.definitions import Definitions, Segment
+from streams.core.definitions import EVERYTHING, Definitions, Segment
 from streams.core.language.explain import explain
 from streams.core.profile import LONG_AGO, Profile
 
@@ -31,7 +32,7 @@ class Customer:
     """Segments that the customer is in -> when they were entered."""
     as_of: Instant = LONG_AGO
     due: Instant = NEVER
-    """The earliest of `untils`: when to look again though nothing happened."""
+    """When to look again though nothing happened: the earliest of `untils`, or earlier where one has moved away."""
 
     def judge_all(self, definitions: Definitions, now: Instant) -> None:
         """Answer every rule at `now`, without saying what changed."""
@@ -48,6 +49,15 @@ class Summary:
     orders: int
     spend: int
     last_order_at: Instant | None
+
+
+@dataclass(slots=True)
+class Cause:
+    """What makes a transition."""
+
+    kind: CauseKind
+    event: AnyEvent | None
+    effective_at: Instant
 
 
 @dataclass(slots=True)
@@ -94,84 +104,59 @@ def resume(profile: Profile, since: dict[str, Instant], settled_at: Instant, def
 def settle(customer: Customer, now: Instant, definitions: Definitions) -> list[Transition]:
     """Every crossing due at or before `now`, each at its own instant, in order."""
     transitions: list[Transition] = []
-    while customer.due <= now:
-        at = customer.due
-        overdue = tuple(position for position, until in enumerate(customer.untils) if until <= at)
+    profile, holds, untils = customer.profile, customer.holds, customer.untils
+    while (at := min(untils, default=NEVER)) <= now:
         customer.as_of = max(customer.as_of, at)
-        transitions += _judge(customer, overdue, definitions, CauseKind.TIME, None, customer.as_of)
+        for position, until in enumerate(untils):
+            if until > at:
+                continue
+            answer, untils[position] = definitions.segments[position].judge(profile, customer.as_of)
+            if answer is not holds[position]:
+                holds[position] = answer
+                cause = Cause(CauseKind.TIME, None, customer.as_of)
+                transitions.append(_transition(customer, definitions, position, cause))
+    customer.due = at
     return transitions
 
 
-def apply(customer: Customer, event: AnyEvent, definitions: Definitions) -> list[Transition]:
+def apply(customer: Customer, event: AnyEvent, definitions: Definitions) -> Sequence[Transition]:
     """Settle up to the event, apply it, and say what it changed.
 
     Raises:
         UndecodableError: see `streams.core.advance.advance`; the customer is unchanged but settled.
     """
     at = event.occurred_at
-    transitions = settle(customer, at, definitions) if customer.due <= at else []
-    first = customer.profile.seen_at == LONG_AGO
-    touched = advance(customer.profile, event, definitions.rates)
+    transitions: Sequence[Transition] = settle(customer, at, definitions) if customer.due <= at else ()
+    profile = customer.profile
+    first = profile.seen_at == LONG_AGO
+    touched = advance(profile, event, definitions.rates)
     late = at < customer.as_of
     if not late:
         customer.as_of = at
-    positions = definitions.everything if first else definitions.reading[touched]
-    if positions:
-        cause = CauseKind.LATE_EVENT if late else CauseKind.EVENT
-        transitions += _judge(customer, positions, definitions, cause, event, at)
+    rejudge = definitions.rejudge(EVERYTHING if first else touched)
+    flipped = None if rejudge is None else rejudge(customer, profile, customer.as_of)
+    if flipped:
+        cause = Cause(CauseKind.LATE_EVENT if late else CauseKind.EVENT, event, at)
+        changed = [_transition(customer, definitions, position, cause) for position in flipped]
+        return [*transitions, *changed] if transitions else changed
     return transitions
 
 
-def _judge(
-    customer: Customer,
-    positions: tuple[int, ...],
-    definitions: Definitions,
-    cause: CauseKind,
-    event: AnyEvent | None,
-    effective_at: Instant,
-) -> list[Transition]:
-    """Answer some rules anew at `as_of`; a transition for each answer that differs from the one before."""
-    transitions: list[Transition] = []
-    now, profile, holds, untils = customer.as_of, customer.profile, customer.holds, customer.untils
-    judges, due, earliest, moved_away = definitions.judges, customer.due, customer.due, False
-    for position in positions:
-        answer, until = judges[position](profile, now)
-        before = untils[position]
-        if until != before:
-            untils[position] = until
-            if until < earliest:
-                earliest = until
-            elif before == due:
-                moved_away = True
-        if answer != holds[position]:
-            holds[position] = answer
-            transitions.append(_transition(customer, definitions, position, cause, event, effective_at))
-    customer.due = min(untils) if moved_away and earliest == due else earliest
-    return transitions
-
-
-def _transition(
-    customer: Customer,
-    definitions: Definitions,
-    position: int,
-    cause: CauseKind,
-    event: AnyEvent | None,
-    effective_at: Instant,
-) -> Transition:
+def _transition(customer: Customer, definitions: Definitions, position: int, cause: Cause) -> Transition:
     """What is said of an answer that has just changed."""
     segment, profile, since = definitions.segments[position], customer.profile, customer.since
     entered = customer.holds[position]
     if entered:
-        since[segment.key] = effective_at
+        since[segment.key] = cause.effective_at
     else:
         since.pop(segment.key, None)
     orders = profile.orders
     return Transition(
         segment,
         entered,
-        effective_at,
-        cause,
-        event,
+        cause.effective_at,
+        cause.kind,
+        cause.event,
         customer.as_of,
         tuple(sorted(since)),
         Summary(orders.count, orders.spend, orders.last_at),

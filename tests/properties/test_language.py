@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from schemas.errors import DefinitionsError
 from streams.core.definitions import compile_definitions
 from streams.core.errors import Fault, RuleError
+from streams.core.language.catalogue import FIELDS, SERIES
 from streams.core.language.explain import explain
 from streams.core.language.parse import MAX_LENGTH, parse_rule
-from streams.core.language.rule import Node
+from streams.core.language.rule import Rule
+from streams.core.language.source import Source
 from streams.core.profile import Profile
 from tests.oracle import Event
 from tests.properties.logs import LAST, SETTINGS, fed, in_time, logs
@@ -23,11 +25,11 @@ SECONDS = 1.0
 """Far more than any rule takes, far less than a hang."""
 
 
-def nobody(key: str) -> Node:
+def nobody(key: str) -> Rule:
     raise RuleError(Fault(0, f"no segment {key}"))
 
 
-def parsed(text: str) -> Node | Fault:
+def parsed(text: str) -> Rule | Fault:
     """The rule in a text, or what is wrong with it; anything else is raised."""
     try:
         return parse_rule(text, nobody)
@@ -35,7 +37,7 @@ def parsed(text: str) -> Node | Fault:
         return error.fault
 
 
-def tried(text: str) -> Node | None:
+def tried(text: str) -> Rule | None:
     """The rule in a text, or None where it is refused; anything else is raised. It is also judged and explained."""
     started = process_time()
     rule = parsed(text)
@@ -164,6 +166,32 @@ def test_a_rule_is_judged_and_explained_for_any_customer(text: str, log: list[Ev
     for clause in explain(rule, customer.profile, customer.as_of, "GBP"):
         assert set(clause) == {"clause", "value", "threshold", "holds", "until"}
         ast.parse(clause["clause"], mode="eval")
+
+
+_EMITTED = (
+    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.If, ast.NamedExpr),
+    *(ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.Call),
+    *(ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add),
+)
+"""All that the function of a rule is made of."""
+_PLACES = [field.path for field in FIELDS.values()] + [series.path for series in SERIES.values()]
+_PATHS = {part for place in _PLACES for part in place.split(".")}
+
+
+@SETTINGS
+@given(rules())
+def test_the_function_of_a_rule_is_made_of_comparisons_and_paths_of_the_catalogue(text: str) -> None:
+    source = Source()
+    answer = parse_rule(text, nobody).node.emit(source)
+    source.add(f"return {answer.holds}, {answer.end}")
+    for node in ast.walk(ast.parse("def judge(profile, now):\n" + "\n".join(source.lines))):
+        assert isinstance(node, _EMITTED)
+        if isinstance(node, ast.Attribute):
+            assert node.attr in _PATHS
+        if isinstance(node, ast.Name):
+            assert node.id in {"profile", "now", "NEVER", "min", "len", "bool"} or node.id.startswith("v")
+        if isinstance(node, ast.Constant):
+            assert node.value is None or isinstance(node.value, int)
 
 
 _MEAN = {

@@ -54,7 +54,7 @@ def step(customer: Customer, what: Event | int, definitions: Definitions) -> lis
     """What a row of a story changes."""
     if isinstance(what, int):
         return settle(customer, START + what, definitions)
-    return apply(customer, decoded(what), definitions)
+    return list(apply(customer, decoded(what), definitions))
 
 
 def told(row: Row) -> list[Crossing]:

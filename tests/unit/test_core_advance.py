@@ -7,13 +7,28 @@ import pytest
 
 from schemas.events import Catalogue
 from schemas.instants import DAY, MINUTE
-from streams.core.advance import _ADVANCES, ALL, ATTRIBUTES, CART, EMAIL, ORDERS, SEEN, SITE, SUPPORT, advance
+from streams.core.advance import (
+    _ADVANCES,
+    ALL,
+    ATTRIBUTES,
+    CART,
+    EMAIL,
+    ENGAGED,
+    ORDERS,
+    SEEN,
+    SITE,
+    SUPPORT,
+    VISITS,
+    advance,
+)
 from streams.core.money import Rates
 from streams.core.profile import MAX_ATTRIBUTES, MAX_CART_CHANGES, MAX_CONTACTS, MAX_VISITS, Profile
 from tests.oracle import Event
 from tests.scenarios.events import START, added, bought, contacted, decoded, event, rated, refunded, viewed
 
 _RATES = Rates("GBP")
+HERE = SITE | VISITS | ENGAGED
+"""What the first site event of a customer touches."""
 
 
 def after(*events: Event) -> Profile:
@@ -35,21 +50,21 @@ def test_every_event_type_has_its_line() -> None:
         ("order.cancelled", {"order_id": "o"}, ORDERS),
         ("order.refunded", {"refund_id": "r", "amount": 1, "currency": "GBP"}, ORDERS),
         ("order.delivered", {"order_id": "o"}, 0),
-        ("page.viewed", {}, SITE),
-        ("product.viewed", {"product_id": "p"}, SITE),
-        ("product.favourited", {"product_id": "p"}, SITE),
-        ("search.performed", {}, SITE),
-        ("cart.item_added", {"product_id": "p"}, SITE | CART),
-        ("cart.item_removed", {"product_id": "p"}, SITE | CART),
-        ("cart.updated", {"items": []}, SITE | CART),
-        ("cart.cleared", {}, SITE | CART),
-        ("checkout.started", {}, SITE),
-        ("customer.identified", {}, SITE),
+        ("page.viewed", {}, HERE),
+        ("product.viewed", {"product_id": "p"}, HERE),
+        ("product.favourited", {"product_id": "p"}, HERE),
+        ("search.performed", {}, HERE),
+        ("cart.item_added", {"product_id": "p"}, HERE | CART),
+        ("cart.item_removed", {"product_id": "p"}, HERE | CART),
+        ("cart.updated", {"items": []}, HERE | CART),
+        ("cart.cleared", {}, HERE | CART),
+        ("checkout.started", {}, HERE),
+        ("customer.identified", {}, HERE),
         ("customer.updated", {"attributes": {"a": 1}}, ATTRIBUTES),
         ("email.subscribed", {}, EMAIL),
         ("email.unsubscribed", {}, EMAIL),
-        ("email.opened", {}, EMAIL),
-        ("email.clicked", {}, EMAIL),
+        ("email.opened", {}, ENGAGED),
+        ("email.clicked", {}, ENGAGED),
         ("support.contacted", {"contact_id": "c", "channel": "chat"}, SUPPORT),
         ("support.resolved", {"contact_id": "c"}, 0),
         ("support.rated", {"csat": 5}, SUPPORT),

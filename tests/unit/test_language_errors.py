@@ -7,10 +7,10 @@ from streams.core.definitions import MAX_CHAIN, MAX_REFERENCES, compile_definiti
 from streams.core.errors import Fault, RuleError
 from streams.core.language.catalogue import FIELDS, FUNCTIONS, SERIES
 from streams.core.language.parse import MAX_LENGTH, parse_rule
-from streams.core.language.rule import Node
+from streams.core.language.rule import Rule
 
 
-def nobody(key: str) -> Node:
+def nobody(key: str) -> Rule:
     raise RuleError(Fault(0, f"no segment {key}"))
 
 
@@ -220,4 +220,4 @@ def test_all_that_a_rule_refers_to_has_a_bound() -> None:
 def test_segments_may_refer_to_those_above_and_below() -> None:
     definitions = compile_definitions(file(a='segment("b")', b="orders.count > 1", c='segment("a") and segment("b")'))
     assert [segment.key for segment in definitions.segments] == ["a", "b", "c"]
-    assert len({segment.groups for segment in definitions.segments}) == 1
+    assert len({segment.rule.groups for segment in definitions.segments}) == 1

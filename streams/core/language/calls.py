@@ -3,14 +3,15 @@
 import ast
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol
 
 from schemas.instants import DAY, HOUR, MINUTE, NEVER, Duration, Instant
 from streams.core.errors import RuleError
 from streams.core.language.catalogue import ATTRIBUTE_GROUP, FUNCTIONS, MAX_LAST, SERIES, Entry, SeriesEntry, unknown
-from streams.core.language.rule import Node
+from streams.core.language.rule import Rule
+from streams.core.language.source import Answer, Source
 from streams.core.language.terms import (
     Count,
     Kind,
@@ -22,7 +23,6 @@ from streams.core.language.terms import (
     literal,
     since,
 )
-from streams.core.language.verdict import Judge, all_of
 from streams.core.profile import Profile
 
 DECIMALS = 9
@@ -45,7 +45,7 @@ class Parser(Protocol):
         """A dotted name."""
 
     @property
-    def lookup(self) -> Callable[[str], Node]:
+    def lookup(self) -> Callable[[str], Rule]:
         """Rules of other segments."""
 
 
@@ -53,7 +53,14 @@ class Parser(Protocol):
 class SegmentTerm(Term):
     """Another segment's rule, judged in place: always of the same instant, in no order that could matter."""
 
-    judge: Judge = field(default=all_of([]))
+    rule: Rule | None = None
+
+    def emit(self, source: Source) -> Answer:
+        """Write what answers it."""
+        assert self.rule is not None  # noqa: S101 # for the type checker: it is built with its rule
+        answer = Answer(source.name(), source.name())
+        source.add(f"{answer.holds}, {answer.until} = {source.bind(self.rule.judge)}(profile, now)")
+        return answer
 
 
 def exact(value: float) -> float:
@@ -236,8 +243,8 @@ def _count(parser: Parser, node: ast.Call) -> Term:
     def of_topic(profile: Profile) -> list[tuple[Instant]]:
         return [(happening.at,) for happening in entry.entries(profile) if happening.topic == topic]
 
-    rows = entry.rows if topic is None else of_topic
-    return count_within(parser.source(node), entry.groups, rows, window, entry.max_count)
+    rows, path = (entry.rows, entry.path) if topic is None else (of_topic, "")
+    return count_within(parser.source(node), entry.groups, rows, path, window, entry.max_count)
 
 
 def _inside(entry: SeriesEntry, profile: Profile, now: Instant, window: Duration) -> list[Entry]:
@@ -297,7 +304,7 @@ def _segment(parser: Parser, node: ast.Call) -> Term:
     def next_change(profile: Profile, now: Instant) -> Instant:
         return rule.judge(profile, now)[1]
 
-    return SegmentTerm(Kind.TRUTH, parser.source(node), rule.groups, read, next_change, rule.judge)
+    return SegmentTerm(Kind.TRUTH, parser.source(node), rule.groups, read, next_change, always_there=True, rule=rule)
 
 
 def bucket_of(name: str, customer: str) -> float:

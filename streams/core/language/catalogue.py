@@ -7,12 +7,12 @@ A missing value (nobody ordered yet, so there is no `orders.last_at`) makes a co
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from operator import attrgetter
 
 from schemas.instants import DAY, NEVER, Duration, Instant
-from streams.core.advance import ATTRIBUTES, CART, EMAIL, ORDERS, SEEN, SITE, SUPPORT
+from streams.core.advance import ATTRIBUTES, CART, EMAIL, ENGAGED, ORDERS, SEEN, SITE, SUPPORT, VISITS
 from streams.core.language.terms import Kind, Series
-from streams.core.profile import LONG_AGO, MAX_CONTACTS, Profile
+from streams.core.profile import MAX_CONTACTS, Profile
 
 MAX_WINDOW: Duration = 90 * DAY
 """How far back visits and contacts are kept for rules."""
@@ -29,12 +29,10 @@ class FieldEntry:
     meaning: str
     source: str
     groups: int
-    get: Callable[[Profile], Any]
-
-
-def _average(profile: Profile) -> float | None:
-    orders = profile.orders
-    return orders.spend / len(orders.counting) if orders.counting else None
+    path: str
+    """Where it stands in a profile."""
+    always_there: bool = False
+    """Never missing."""
 
 
 FIELDS: dict[str, FieldEntry] = {
@@ -44,7 +42,8 @@ FIELDS: dict[str, FieldEntry] = {
         "orders neither cancelled nor refunded in full",
         "order.placed, order.cancelled, order.refunded",
         ORDERS,
-        lambda p: len(p.orders.counting),
+        "orders.count",
+        always_there=True,
     ),
     "orders.spend": FieldEntry(
         Kind.MONEY,
@@ -52,10 +51,16 @@ FIELDS: dict[str, FieldEntry] = {
         "what was paid less refunds, those naming no order included",
         "order.placed, order.updated, order.cancelled, order.refunded",
         ORDERS,
-        lambda p: p.orders.spend,
+        "orders.spend",
+        always_there=True,
     ),
     "orders.average": FieldEntry(
-        Kind.MONEY, "base currency", "spend / count; missing without an order", "as orders.spend", ORDERS, _average
+        Kind.MONEY,
+        "base currency",
+        "spend / count; missing without an order",
+        "as orders.spend",
+        ORDERS,
+        "orders.average",
     ),
     "orders.first_at": FieldEntry(
         Kind.INSTANT,
@@ -63,13 +68,19 @@ FIELDS: dict[str, FieldEntry] = {
         "the first order that counts",
         "order.placed",
         ORDERS,
-        lambda p: p.orders.counting[0][0] if p.orders.counting else None,
+        "orders.first_at",
     ),
     "orders.last_at": FieldEntry(
-        Kind.INSTANT, "instant", "the latest order that counts", "order.placed", ORDERS, lambda p: p.orders.last_at
+        Kind.INSTANT, "instant", "the latest order that counts", "order.placed", ORDERS, "orders.last_at"
     ),
     "cart.items": FieldEntry(
-        Kind.NUMBER, "pieces", "what lies in the cart now", "cart.*, order.placed", CART, lambda p: p.cart.items
+        Kind.NUMBER,
+        "pieces",
+        "what lies in the cart now",
+        "cart.*, order.placed",
+        CART,
+        "cart.items",
+        always_there=True,
     ),
     "cart.updated_at": FieldEntry(
         Kind.INSTANT,
@@ -77,18 +88,16 @@ FIELDS: dict[str, FieldEntry] = {
         "the latest change of the cart since it was emptied",
         "cart.*, order.placed",
         CART,
-        lambda p: p.cart.updated_at,
+        "cart.updated_at",
     ),
-    "site.last_at": FieldEntry(
-        Kind.INSTANT, "instant", "the latest site event", "site events", SITE, lambda p: p.visits.last_at
-    ),
+    "site.last_at": FieldEntry(Kind.INSTANT, "instant", "the latest site event", "site events", SITE, "visits.last_at"),
     "engagement.last_at": FieldEntry(
         Kind.INSTANT,
         "instant",
         "the latest site event, or e-mail opened or clicked",
         "site events, email.opened, email.clicked",
-        SITE | EMAIL,
-        lambda p: p.engaged_at,
+        ENGAGED,
+        "engaged_at",
     ),
     "email.subscribed": FieldEntry(
         Kind.TRUTH,
@@ -96,10 +105,11 @@ FIELDS: dict[str, FieldEntry] = {
         "opted in now",
         "email.subscribed, email.unsubscribed",
         EMAIL,
-        lambda p: p.email.subscribed,
+        "email.subscribed",
+        always_there=True,
     ),
     "email.subscribed_at": FieldEntry(
-        Kind.INSTANT, "instant", "the latest opt-in", "email.subscribed", EMAIL, lambda p: p.email.subscribed_at
+        Kind.INSTANT, "instant", "the latest opt-in", "email.subscribed", EMAIL, "email.subscribed_at"
     ),
     "support.csat": FieldEntry(
         Kind.NUMBER,
@@ -107,10 +117,10 @@ FIELDS: dict[str, FieldEntry] = {
         "the latest rating",
         "support.rated",
         SUPPORT,
-        lambda p: p.support.csat if p.support.csat_at is not None else None,
+        "support.csat",
     ),
     "support.csat_at": FieldEntry(
-        Kind.INSTANT, "instant", "when it was given", "support.rated", SUPPORT, lambda p: p.support.csat_at
+        Kind.INSTANT, "instant", "when it was given", "support.rated", SUPPORT, "support.csat_at"
     ),
     "profile.seen_at": FieldEntry(
         Kind.INSTANT,
@@ -118,7 +128,7 @@ FIELDS: dict[str, FieldEntry] = {
         "the latest event of any kind",
         "all events",
         SEEN,
-        lambda p: p.seen_at if p.seen_at > LONG_AGO else None,
+        "last_event_at",
     ),
 }
 
@@ -138,8 +148,8 @@ class SeriesEntry:
 
     meaning: str
     groups: int
-    rows: Series
-    """As the profile holds them; to count them is a matter of looking at one."""
+    path: str
+    """Where it stands in a profile; to count its entries is a matter of looking at one."""
     entries: Callable[[Profile], list[Entry]]
     max_window: Duration
     """The longest window that what the profile keeps can answer."""
@@ -151,6 +161,11 @@ class SeriesEntry:
     needs_window: bool = False
     """Old entries are forgotten: without a window, the answer would depend on when that was."""
 
+    @property
+    def rows(self) -> Series:
+        """The entries as the profile holds them."""
+        return attrgetter(self.path)
+
 
 def _order_entries(profile: Profile) -> list[Entry]:
     by_id = profile.orders.by_id
@@ -161,7 +176,7 @@ SERIES: dict[str, SeriesEntry] = {
     "orders": SeriesEntry(
         "orders that count, at the time they were placed; `orders.total` is what was to be paid",
         ORDERS,
-        lambda p: p.orders.counting,
+        "orders.counting",
         _order_entries,
         NEVER,
         NEVER,
@@ -169,8 +184,8 @@ SERIES: dict[str, SeriesEntry] = {
     ),
     "visits": SeriesEntry(
         "runs of site events with less than 30 minutes between neighbours, at their start",
-        SITE,
-        lambda p: p.visits.runs,
+        VISITS,
+        "visits.runs",
         lambda p: [Entry(first) for first, _last in p.visits.runs],
         MAX_WINDOW,
         MAX_VISITS_ASKED,
@@ -180,8 +195,8 @@ SERIES: dict[str, SeriesEntry] = {
     "contacts": SeriesEntry(
         f"contacts with support, the latest {MAX_CONTACTS}; `contacts.sentiment` runs from -1 to 1",
         SUPPORT,
-        lambda p: p.support.ordered(),
-        lambda p: [Entry(at, topic, mood) for at, _key, topic, mood in p.support.ordered()],
+        "support.ordered",
+        lambda p: [Entry(at, topic, mood) for at, _key, topic, mood in p.support.ordered],
         MAX_WINDOW,
         MAX_CONTACTS,
         {"sentiment": Kind.NUMBER},

@@ -1,14 +1,13 @@
-"""Comparisons: a judge for each pair of terms. Where time alone can flip the answer, the flip is worked out exactly."""
+"""Comparisons: the source for each pair of terms. Where time alone can flip the answer, the flip is exact."""
 
 import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
-from schemas.instants import NEVER, Duration, Instant
-from streams.core.language.terms import Count, Fact, Get, Literal, Since, Term
-from streams.core.language.verdict import ALWAYS, NEVERMORE, Judge, Verdict, all_of, not_of
-from streams.core.profile import Profile
+from schemas.instants import Duration
+from streams.core.language.source import Answer, Emit, Source, all_of, opposite_of
+from streams.core.language.terms import Count, Fact, Kind, Literal, Since, Term
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -21,95 +20,119 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
-def compare(left: Term, symbol: str, right: Term) -> Judge:
-    """A judge of `left symbol right`; kinds have been checked. A missing value makes it false."""
+def compare(left: Term, symbol: str, right: Term) -> Emit:
+    """`left symbol right`; kinds have been checked. A missing value makes it false."""
     if isinstance(left, Literal) and not isinstance(right, Literal):
         return compare(right, MIRRORED[symbol], left)
     if isinstance(left, Since) and isinstance(right, Literal):
-        return _since_judge(left, symbol, right.value)
+        return _since(left, symbol, right.value)
     if isinstance(left, Count) and isinstance(right, Literal):
-        return _count_judge(left, symbol, right.value)
-    if isinstance(right, Literal) and left.timeless:
-        get = left.get if isinstance(left, Fact) else None
-        return _fact_judge(get or (lambda profile: left.read(profile, NEVER)), symbol, right.value)
-    return _general_judge(left, symbol, right)
+        return _count(left, symbol, right.value)
+    return lambda source: _values(source, left, symbol, right)
 
 
-def _fact_judge(get: Get, symbol: str, threshold: Any) -> Judge:
-    """A fact against a literal: only an event can change the answer."""
-    test = OPERATORS[symbol]
-    unlike = ALWAYS if symbol == "!=" else NEVERMORE
+def truth(term: Term) -> Emit:
+    """A term that is a truth itself."""
 
-    def judge(profile: Profile, _now: Instant) -> Verdict:
-        value = get(profile)
-        if value is None:
-            return NEVERMORE
-        try:
-            return ALWAYS if test(value, threshold) else NEVERMORE
-        except TypeError:  # an attribute of another kind than the rule expects
-            return unlike
+    def emit(source: Source) -> Answer:
+        holds = value(source, term)
+        if not isinstance(term, Fact | Literal):
+            holds = f"bool({holds})"
+        if term.timeless:
+            return Answer(holds)
+        answer = Answer(source.name(), source.name())
+        source.add(f"{answer.holds}, {answer.until} = {holds}, {source.bind(term.next_change)}(profile, now)")
+        return answer
 
-    return judge
-
-
-def _general_judge(left: Term, symbol: str, right: Term) -> Judge:
-    """Two moving values: the answer holds at least until one of them may change."""
-    test = OPERATORS[symbol]
-
-    def judge(profile: Profile, now: Instant) -> Verdict:
-        until = min(left.next_change(profile, now), right.next_change(profile, now))
-        a, b = left.read(profile, now), right.read(profile, now)
-        if a is None or b is None:
-            return False, until
-        try:
-            return test(a, b), until
-        except TypeError:
-            return symbol == "!=", until
-
-    return judge
+    return emit
 
 
-def _since_judge(term: Since, symbol: str, duration: Duration) -> Judge:
+def value(source: Source, term: Term) -> str:
+    """An expression for what a term comes to; None where it is missing."""
+    if isinstance(term, Literal):
+        return source.bind(term.value)
+    if isinstance(term, Fact):
+        return f"profile.{term.path}"
+    return f"{source.bind(term.read)}(profile, now)"
+
+
+def _values(source: Source, left: Term, symbol: str, right: Term) -> Answer:
+    """Two values: the answer holds at least until one of them may change."""
+    tests, names = [], []
+    for term in (left, right):
+        expression = value(source, term)
+        if not term.always_there:
+            name = source.name()
+            tests.append(f"({name} := {expression}) is not None")
+            expression = name
+        names.append(expression)
+    a, b = names
+    if Kind.ANY in {left.kind, right.kind}:
+        tests.append(f"{source.bind(_loosely)}({a}, {source.bind(symbol)}, {b})")
+    else:
+        tests.append(f"{a} {symbol} {b}")
+    holds = f"({' and '.join(tests)})"
+    ends = [f"{source.bind(term.next_change)}(profile, now)" for term in (left, right) if not term.timeless]
+    if not ends:
+        return Answer(holds)
+    answer = Answer(source.name(), source.name())
+    earliest = ends[0] if len(ends) == 1 else f"min({', '.join(ends)})"
+    source.add(f"{answer.holds}, {answer.until} = {holds}, {earliest}")
+    return answer
+
+
+def _loosely(a: Any, symbol: str, b: Any) -> bool:
+    """An attribute of another kind than the rule expects is unlike anything."""
+    try:
+        return bool(OPERATORS[symbol](a, b))
+    except TypeError:
+        return symbol == "!="
+
+
+def _since(term: Since, symbol: str, duration: Duration) -> Emit:
     """`since(x) >= d` flips once, at x + d; `>` one microsecond later, the smallest step of time that there is."""
     assert term.instant is not None  # noqa: S101 # for the type checker: a Since is built with its instant
     instant = term.instant
-    get = instant.get if isinstance(instant, Fact) else None
     delay = duration if symbol in {">=", "<"} else duration + 1
-    later, sooner = (ALWAYS, False) if symbol in {">=", ">"} else (NEVERMORE, True)
+    later = symbol in {">=", ">"}
 
-    def judge(profile: Profile, now: Instant) -> Verdict:
-        at = get(profile) if get is not None else instant.read(profile, now)
-        if at is None:
-            return NEVERMORE
-        flip = at + delay
-        return later if now >= flip else (sooner, flip)
+    def emit(source: Source) -> Answer:
+        holds, until = source.name(), source.name()
+        source.add(f"{until} = {value(source, instant)}")
+        source.add(f"if {until} is None or now >= ({until} := {until} + {source.bind(delay)}):")
+        source.add(f"    {holds}, {until} = {f'{until} is not None' if later else False}, NEVER")
+        source.add(f"else: {holds} = {not later}")
+        return Answer(holds, until)
 
-    return judge
+    return emit
 
 
-def _count_judge(term: Count, symbol: str, threshold: float) -> Judge:
+def _count(term: Count, symbol: str, threshold: float) -> Emit:
     """A count through a window only falls: it drops below k when the k-th latest entry gets as old as the window."""
     if symbol in {"==", "!="}:
-        exactly = all_of([_count_judge(term, ">=", threshold), _count_judge(term, "<=", threshold)])
-        return exactly if symbol == "==" else not_of(exactly)
+        exactly = [_count(term, ">=", threshold), _count(term, "<=", threshold)]
+        if symbol == "==":
+            return lambda source: all_of(source, [], exactly)
+        return lambda source: opposite_of(all_of(source, [], exactly))
     if symbol in {"<", "<="}:
-        return not_of(_count_judge(term, ">=" if symbol == "<" else ">", threshold))
+        fewer = _count(term, ">=" if symbol == "<" else ">", threshold)
+        return lambda source: opposite_of(fewer(source))
     least = math.ceil(threshold) if symbol == ">=" else math.floor(threshold) + 1
-    return _at_least(term, least)
+    return lambda source: _at_least(source, term, least)
 
 
-def _at_least(term: Count, least: int) -> Judge:
+def _at_least(source: Source, term: Count, least: int) -> Answer:
     """Whether at least so many are in the window: whether the one that many back is."""
-    assert term.series is not None  # noqa: S101 # for the type checker: a Count is built with its series
-    series, window = term.series, term.window
+    answer = Answer(source.name(), source.name())
     if least <= 0:
-        return lambda _profile, _now: ALWAYS
-
-    def judge(profile: Profile, now: Instant) -> Verdict:
-        entries = series(profile)
-        if len(entries) < least:
-            return NEVERMORE
-        leaves = entries[-least][0] + window
-        return (True, min(leaves, NEVER)) if now < leaves else NEVERMORE
-
-    return judge
+        source.add(f"{answer.holds}, {answer.until} = True, NEVER")
+        return answer
+    entries = f"profile.{term.path}" if term.path else f"{source.bind(term.series)}(profile)"
+    rows = source.name()
+    source.add(f"{rows} = {entries}")
+    source.add(f"if len({rows}) < {least}: {answer.holds}, {answer.until} = False, NEVER")
+    with source.block("else:"):
+        source.add(f"{answer.until} = {rows}[-{least}][0] + {source.bind(term.window)}")
+        source.add(f"if now < {answer.until}: {answer.holds}, {answer.until} = True, min({answer.until}, NEVER)")
+        source.add(f"else: {answer.holds}, {answer.until} = False, NEVER")
+    return answer

@@ -4,17 +4,18 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.instants import DAY, HOUR, MINUTE, NEVER, SECOND, Duration, Instant, rfc3339
-from streams.core.language.rule import Clause, Node
-from streams.core.language.terms import Kind, Literal, Term
+from streams.core.language.rule import Clause, Rule
+from streams.core.language.terms import Kind, Literal
 from streams.core.money import digits_of, to_text
 from streams.core.profile import Profile
 
 _MAX_YEAR_9999: Instant = 253_402_300_799_000_000
 
 
-def explain(rule: Node, profile: Profile, now: Instant, currency: str) -> list[dict[str, Any]]:
+def explain(rule: Rule, profile: Profile, now: Instant, currency: str) -> list[dict[str, Any]]:
     """Every clause as it stands at `now`, from left to right; the fields of `schemas.transitions.Evidence`."""
-    return [_clause(clause, profile, now, currency) for clause in rule.clauses()]
+    found = rule.find(profile, now)
+    return [_row(clause, finding, currency) for clause, finding in zip(rule.clauses, found, strict=True)]
 
 
 def instant_text(instant: Instant | None) -> str | None:
@@ -43,44 +44,37 @@ def duration_text(duration: Duration) -> str:
     return " ".join(parts)
 
 
-def _clause(clause: Clause, profile: Profile, now: Instant, currency: str) -> dict[str, Any]:
-    holds, until = clause.judge(profile, now)
+def _row(clause: Clause, finding: tuple[bool, Instant, Any, Any], currency: str) -> dict[str, Any]:
+    holds, until, value, limit = finding
     threshold = clause.threshold
+    if isinstance(threshold, Literal):
+        limit = _shown_literal(threshold, currency)
+    elif threshold is not None:
+        limit = _shown(threshold.kind, limit, currency)
     return {
         "clause": clause.text,
-        "value": _shown(clause.term, profile, now, currency),
-        "threshold": _shown_threshold(threshold, profile, now, currency),
+        "value": _shown(clause.term.kind, value, currency),
+        "threshold": limit,
         "holds": holds,
         "until": None if until >= NEVER else instant_text(until),
     }
 
 
-def _shown_threshold(term: Term | None, profile: Profile, now: Instant, currency: str) -> Any:
-    if term is None:
-        return None
-    if isinstance(term, Literal):
-        return _shown_literal(term, currency)
-    return _shown(term, profile, now, currency)
-
-
 @lru_cache(maxsize=4_096)  # a rule's literals are few, and stand in every piece of evidence
 def _shown_literal(term: Literal, currency: str) -> Any:
-    return _value(term.kind, term.value, currency)
+    return _shown(term.kind, term.value, currency)
 
 
-def _shown(term: Term, profile: Profile, now: Instant, currency: str) -> Any:
-    value = term.read(profile, now)
-    return None if value is None else _value(term.kind, value, currency)
-
-
-def _value(kind: Kind, value: Any, currency: str) -> Any:
+def _shown(kind: Kind, value: Any, currency: str) -> Any:
     """A value as a person or a program reads it."""
-    match kind:
-        case Kind.INSTANT:
-            return instant_text(value)
-        case Kind.DURATION:
-            return duration_text(value)
-        case Kind.MONEY:
-            return to_text(value, currency) if isinstance(value, int) else f"{value / 10 ** digits_of(currency):.2f}"
-        case _:
-            return value
+    if value is None:
+        return None
+    if kind is Kind.NUMBER:
+        return value
+    if kind is Kind.INSTANT:
+        return instant_text(value)
+    if kind is Kind.DURATION:
+        return duration_text(value)
+    if kind is Kind.MONEY:
+        return to_text(value, currency) if isinstance(value, int) else f"{value / 10 ** digits_of(currency):.2f}"
+    return value

@@ -8,16 +8,13 @@ import ast
 import warnings
 from collections.abc import Callable
 
-from schemas.instants import Instant
 from streams.core.errors import Fault, RuleError
 from streams.core.language import calls
 from streams.core.language.catalogue import FIELDS, FUNCTIONS, SERIES, unknown
-from streams.core.language.compare import MIRRORED, compare
-from streams.core.language.rule import Clause, Node, both, either, opposite
-from streams.core.language.terms import Kind, Literal, Since, Term, field_term, literal
-from streams.core.language.verdict import Verdict
+from streams.core.language.compare import MIRRORED, compare, truth
+from streams.core.language.rule import Clause, Node, Rule, both, either, opposite
+from streams.core.language.terms import Kind, Literal, Since, Term, fact, literal
 from streams.core.money import digits_of
-from streams.core.profile import Profile
 
 MAX_LENGTH = 2_000
 MAX_NODES = 400
@@ -37,11 +34,11 @@ _SYMBOLS: dict[type[ast.cmpop], str] = {
 }
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
-Lookup = Callable[[str], Node]
+Lookup = Callable[[str], Rule]
 """The rule of another segment by its key."""
 
 
-def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Node:
+def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Rule:
     """A rule from its text.
 
     Args:
@@ -69,7 +66,7 @@ def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Node:
     comment = line.find("#", parser.end(tree.body))
     if comment >= 0:  # on one line, it would swallow the rest of the rule
         raise RuleError(Fault(comment, "write comments above a rule, not in it"))
-    return parser.node(tree.body)
+    return Rule(parser.node(tree.body))
 
 
 def _bound(tree: ast.AST) -> None:
@@ -126,12 +123,12 @@ class _Parser:
         """A term that stands alone and is a truth."""
         term = self.term(node)
         if isinstance(term, calls.SegmentTerm):
-            return Clause(self.source(node), term.judge, term, None)
+            return Clause(self.source(node), term.emit, term, None)
         if term.kind is not Kind.TRUTH:
             raise self.fail(
                 node, f"'{self.source(node)}' is {_a(term.kind)}, not true or false; compare it with something"
             )
-        return Clause(self.source(node), _truth_judge(term), term, None)
+        return Clause(self.source(node), truth(term), term, None)
 
     def comparison(self, node: ast.Compare) -> Node:
         parts: list[Node] = []
@@ -239,7 +236,7 @@ class _Parser:
             if name in SERIES:
                 raise self.fail(node, f"'{name}' is a series; count it: count({name}, within=days(30))")
             raise self.fail(node, unknown("field", name, [*FIELDS, *SERIES, *FUNCTIONS]))
-        return field_term(entry.kind, name, entry.groups, entry.get)
+        return fact(entry.kind, name, entry.groups, entry.path, always_there=entry.always_there)
 
     def arithmetic(self, node: ast.BinOp) -> Term:
         symbol = _ARITHMETIC.get(type(node.op))
@@ -262,12 +259,3 @@ def _clause(text: str, a: Term, symbol: str, b: Term) -> Clause:
     if isinstance(a, Literal) and not isinstance(b, Literal):
         return Clause(text, compare(a, symbol, b), b, a)
     return Clause(text, compare(a, symbol, b), a, b)
-
-
-def _truth_judge(term: Term) -> Callable[[Profile, Instant], Verdict]:
-    read, next_change = term.read, term.next_change
-
-    def judge(profile: Profile, now: Instant) -> Verdict:
-        return bool(read(profile, now)), next_change(profile, now)
-
-    return judge

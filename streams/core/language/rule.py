@@ -1,10 +1,19 @@
 """A rule as a tree: clauses joined by and, or, not. Judged for the verdict, walked for the evidence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from streams.core.language.terms import Term
-from streams.core.language.verdict import Judge, all_of, any_of, not_of
+from schemas.instants import Instant
+from streams.core.language.compare import value
+from streams.core.language.source import Answer, Emit, Source, all_of, any_of, opposite_of
+from streams.core.language.terms import Literal, Term
+from streams.core.language.verdict import Judge
+from streams.core.profile import Profile
+
+Findings = tuple[tuple[bool, Instant, Any, Any], ...]
+"""For each clause of a rule: holds, until, value, threshold."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +21,7 @@ class Clause:
     """A leaf: something that is true or not, with what it looks at and what it compares with."""
 
     text: str
-    judge: Judge
+    emit: Emit
     term: Term
     threshold: Term | None
 
@@ -20,6 +29,11 @@ class Clause:
     def groups(self) -> int:
         """The groups of facts that it reads."""
         return self.term.groups | (self.threshold.groups if self.threshold else 0)
+
+    @property
+    def timeless(self) -> bool:
+        """Only events can change the answer."""
+        return self.term.timeless and (self.threshold is None or self.threshold.timeless)
 
     def clauses(self) -> "list[Clause]":
         """Itself."""
@@ -32,7 +46,6 @@ class Junction:
 
     symbol: str
     parts: "tuple[Node, ...]"
-    judge: Judge
 
     @property
     def groups(self) -> int:
@@ -42,12 +55,21 @@ class Junction:
             groups |= part.groups
         return groups
 
+    @property
+    def timeless(self) -> bool:
+        """Only events can change the answer."""
+        return all(part.timeless for part in self.parts)
+
+    def emit(self, source: Source) -> Answer:
+        """Write what answers it."""
+        if self.symbol == "not":
+            return opposite_of(self.parts[0].emit(source))
+        facts: list[Emit] = [part.emit for part in self.parts if part.timeless]
+        moving: list[Emit] = [part.emit for part in self.parts if not part.timeless]
+        return (all_of if self.symbol == "and" else any_of)(source, facts, moving)
+
     def clauses(self) -> list[Clause]:
         """All leaves, from left to right."""
-        return self._clauses
-
-    @cached_property
-    def _clauses(self) -> list[Clause]:
         return [clause for part in self.parts for clause in part.clauses()]
 
 
@@ -55,25 +77,53 @@ Node = Clause | Junction
 
 
 def both(parts: list[Node]) -> Node:
-    """All parts hold. Facts are judged before what moves with time: they are cheap, and mostly decide."""
-    judges = [part.judge for part in sorted(parts, key=_moves)]
-    return parts[0] if len(parts) == 1 else Junction("and", tuple(parts), all_of(judges))
+    """All parts hold."""
+    return parts[0] if len(parts) == 1 else Junction("and", tuple(parts))
 
 
 def either(parts: list[Node]) -> Node:
     """Any part holds."""
-    judges = [part.judge for part in sorted(parts, key=_moves)]
-    return parts[0] if len(parts) == 1 else Junction("or", tuple(parts), any_of(judges))
-
-
-def _moves(part: Node) -> bool:
-    """Whether time alone can change the answer."""
-    return any(
-        not clause.term.timeless or (clause.threshold is not None and not clause.threshold.timeless)
-        for clause in part.clauses()
-    )
+    return parts[0] if len(parts) == 1 else Junction("or", tuple(parts))
 
 
 def opposite(part: Node) -> Node:
     """The part does not hold."""
-    return Junction("not", (part,), not_of(part.judge))
+    return Junction("not", (part,))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A whole rule, ready to be judged; the functions are made when they are first asked for."""
+
+    node: Node
+
+    @cached_property
+    def groups(self) -> int:
+        """The groups of facts that it reads; an event that touches none of them cannot change its answer."""
+        return self.node.groups
+
+    @cached_property
+    def clauses(self) -> tuple[Clause, ...]:
+        """All leaves, from left to right."""
+        return tuple(self.node.clauses())
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The verdict."""
+        source = Source()
+        answer = self.node.emit(source)
+        source.add(f"return {answer.holds}, {answer.end}")
+        return source.function("profile, now")
+
+    @cached_property
+    def find(self) -> Callable[[Profile, Instant], Findings]:
+        """Every clause by itself: the ground of the evidence."""
+        source, rows = Source(), []
+        for clause in self.clauses:
+            answer, threshold = clause.emit(source), clause.threshold
+            held = source.name()
+            source.add(f"{held} = {answer.holds}")
+            limit = "None" if threshold is None or isinstance(threshold, Literal) else value(source, threshold)
+            rows.append(f"({held}, {answer.end}, {value(source, clause.term)}, {limit}),")
+        source.add(f"return ({' '.join(rows)})")
+        return source.function("profile, now")

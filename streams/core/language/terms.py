@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from schemas.instants import NEVER, Duration, Instant
@@ -42,6 +43,8 @@ class Term:
     groups: int
     read: Read
     next_change: Next = constant_in_time
+    always_there: bool = False
+    """Never missing."""
 
     @property
     def timeless(self) -> bool:
@@ -60,7 +63,8 @@ class Literal(Term):
 class Fact(Term):
     """A fact of the profile, whatever the time."""
 
-    get: "Get | None" = None
+    path: str = ""
+    """Where it stands in a profile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,25 +79,26 @@ class Count(Term):
     """How many entries of a series lie within a window; falls with time, at exactly known instants."""
 
     series: "Series | None" = None
+    path: str = ""
+    """Where the series stands in a profile; empty where it must be worked out."""
     window: Duration = 0
     most: int = 0
     """What the profile keeps: it cannot count further."""
 
 
-Get = Callable[[Profile], Any]
-"""A fact; None where it is missing."""
 Series = Callable[[Profile], Sequence[tuple[Any, ...]]]
 """The entries of a series, oldest first; the first element of each is its instant."""
 
 
 def literal(kind: Kind, text: str, value: Any) -> Literal:
     """A term that is always `value`."""
-    return Literal(kind, text, 0, lambda _profile, _now: value, value=value)
+    return Literal(kind, text, 0, lambda _profile, _now: value, always_there=True, value=value)
 
 
-def field_term(kind: Kind, text: str, groups: int, get: Get) -> Fact:
+def fact(kind: Kind, text: str, groups: int, path: str, *, always_there: bool) -> Fact:
     """A fact of the profile."""
-    return Fact(kind, text, groups, lambda profile, _now: get(profile), get=get)
+    get = attrgetter(path)
+    return Fact(kind, text, groups, lambda profile, _now: get(profile), always_there=always_there, path=path)
 
 
 def since(text: str, instant: Term) -> Since:
@@ -103,10 +108,12 @@ def since(text: str, instant: Term) -> Since:
         at = instant.read(profile, now)
         return None if at is None else now - at
 
-    return Since(Kind.DURATION, text, instant.groups, read, lambda _profile, now: now + 1, instant)
+    return Since(Kind.DURATION, text, instant.groups, read, lambda _profile, now: now + 1, instant=instant)
 
 
-def count_within(text: str, groups: int, series: Series, window: Duration, most: int) -> Count:
+def count_within(  # all that a count is made of
+    text: str, groups: int, series: Series, path: str, window: Duration, most: int
+) -> Count:
     """How many entries are less than `window` old."""
 
     def read(profile: Profile, now: Instant) -> int:
@@ -117,4 +124,15 @@ def count_within(text: str, groups: int, series: Series, window: Duration, most:
             (min(entry[0] + window, NEVER) for entry in series(profile) if now - entry[0] < window), default=NEVER
         )
 
-    return Count(Kind.NUMBER, text, groups, read, next_change, series, window, most)
+    return Count(
+        Kind.NUMBER,
+        text,
+        groups,
+        read,
+        next_change,
+        always_there=True,
+        series=series,
+        path=path,
+        window=window,
+        most=most,
+    )
