@@ -84,17 +84,21 @@ class SegmentChange(BaseModel):
     sequence: int = Field(ge=1, description="Gap-free per shard.")
 
 
-def cloud_event_headers(change: SegmentChange | dict[str, Any]) -> list[tuple[str, bytes]]:
+def cloud_event_headers(change_id: str, direction: str, effective_at: str, subject: str) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 attributes of a change, as the Kafka protocol binding's binary mode writes them.
 
     Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2.
     """
-    body = change if isinstance(change, dict) else change.model_dump(mode="json")
-    subject: str = body["customer_id"] or body["anonymous_id"]
     return [
         *_CONSTANT_HEADERS,
-        ("ce_id", body["id"].encode()),
-        ("ce_type", body["type"].encode()),
-        ("ce_time", body["effective_at"].encode()),
+        ("ce_id", change_id.encode()),
+        ("ce_type", direction.encode()),
+        ("ce_time", effective_at.encode()),
         ("ce_subject", subject.encode()),
     ]
+
+
+def headers_of(change: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """The headers of a change from its JSON."""
+    subject: str = change["customer_id"] or change["anonymous_id"]
+    return cloud_event_headers(change["id"], change["type"], change["effective_at"], subject)

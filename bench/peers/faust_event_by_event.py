@@ -18,7 +18,6 @@ from typing import Any
 
 import faust
 import msgspec
-import orjson
 import uvloop
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
@@ -28,7 +27,7 @@ from schemas.names import SEGMENT_CHANGES, STREAMS
 from schemas.wire import decode
 from streams.clock import wall_clock
 from streams.core.admission import admit, profile_id_of
-from streams.core.changes import change_body
+from streams.core.changes import change_json
 from streams.core.codec import pack, unpack
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.step import Customer, apply, newcomer, settle
@@ -137,8 +136,8 @@ class Peer:
             await self.redis.hset(CUSTOMERS_KEY, customer_id, freeze(customer))
         for transition in transitions:
             self.transitions += 1
-            body = change_body(transition, customer_id, self.definitions, 0, self.transitions, wall_clock())
-            await self.changes.send(key=customer_id.encode(), value=orjson.dumps(body))
+            body = change_json(transition, customer_id, self.definitions, 0, self.transitions, wall_clock())
+            await self.changes.send(key=customer_id.encode(), value=body.encode())
         self.ended += 1
         if self.ended == self.task.events // 2:
             self._mark()

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from schemas.documents.examples import EXAMPLES
 from schemas.documents.models import DEAD_LETTER, SCHEMAS, SEGMENT_CHANGE, component_schemas
 from schemas.documents.topics import DEDUPLICATION, KEY, NO_KEY, RECEIVED, REFUSED, SENT, TOPICS, Topic
-from schemas.transitions import SOURCE, Direction, cloud_event_headers
+from schemas.transitions import SOURCE, Direction, headers_of
 
 _BINDING = "0.5.0"
 _JSON = "application/json"
@@ -120,7 +120,7 @@ def _key_schema() -> dict[str, Any]:
 
 def _headers() -> dict[str, str]:
     """The CloudEvents headers of the example, as text."""
-    headers = cloud_event_headers(EXAMPLES[SEGMENT_CHANGE])
+    headers = headers_of(EXAMPLES[SEGMENT_CHANGE])
     return {name: value.decode() for name, value in headers if name not in _TRANSPORT_HEADERS}
 
 

@@ -16,7 +16,7 @@ from schemas.wire import decode
 from streams.cli.common import command, err, load_definitions, out, print_json, progress
 from streams.clock import wall_clock
 from streams.core.admission import admit
-from streams.core.changes import change_body
+from streams.core.changes import change_json
 from streams.core.definitions import Definitions
 from streams.core.replay import Replay
 from streams.sources.files import open_events, write_atomically
@@ -97,8 +97,9 @@ def _instant(text: str | None) -> Instant | None:
 def _change_lines(run: Replay) -> Iterator[bytes]:
     """Transitions as the change stream has them, in one shard, and emitted when they were effective."""
     for sequence, (profile_id, transition) in enumerate(run.transitions, start=1):
-        body = change_body(transition, profile_id, run.definitions, 0, sequence, transition.effective_at)
-        yield orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+        yield (
+            change_json(transition, profile_id, run.definitions, 0, sequence, transition.effective_at).encode() + b"\n"
+        )
 
 
 def _report(run: Replay, log: Log, until: Instant, *, as_json: bool) -> None:

@@ -205,7 +205,7 @@ def _rated(profile: Profile, event: SupportRated, _rates: Rates) -> int:
     stamp = (event.occurred_at, -event.csat)  # at one and the same instant the worse rating counts
     if support.csat_at is not None and stamp <= (support.csat_at, -(support.csat or 0)):
         return 0
-    support.csat_at, support.csat = event.occurred_at, event.csat
+    support.csat_at, support.csat, support.packed = event.occurred_at, event.csat, None
     return SUPPORT
 
 

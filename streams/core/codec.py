@@ -4,12 +4,14 @@ What is derived is not stored. Empty parts are nil, and trailing defaults of an 
 a few events, and a million of them have to fit.
 """
 
+import struct
 from typing import Any
 
 import msgspec
 
+from schemas.instants import Instant
 from streams.core.errors import LayoutError
-from streams.core.profile import LONG_AGO, Cart, Order, Profile, Support, Visits
+from streams.core.profile import LONG_AGO, Cart, Order, Orders, Profile, Support, Visits
 
 LAYOUT = 1
 
@@ -18,22 +20,35 @@ _NO_SUPPORT = Support()
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+_START, _START_SIZE = struct.Struct(">q").pack, 8
+_MORE = 0x80
+"""The first bit of a byte of a length: another one follows."""
+_LONGEST_RUN = 20
+"""Bytes."""
 
 
 def pack(profile: Profile) -> bytes:
-    """The stored form of a profile; its id is the key it is stored under."""
-    orders, email, support = profile.orders, profile.email, profile.support
+    """The stored form of a profile; its id is the key it is stored under.
+
+    A part that has not changed since it was packed last is not packed again: most events change one part.
+    """
+    orders, cart, email, support = profile.orders, profile.cart, profile.email, profile.support
+    if orders.packed is None:
+        orders.packed = _pack_orders(orders)
+    if cart.packed is None:
+        cart.packed = _pack_cart(cart)
+    if support.packed is None:
+        support.packed = _pack_support(support)
     mail = (email.subscribed_at, email.unsubscribed_at, email.engaged_at)
     return _encode(
         (
             LAYOUT,
             profile.seen_at,
-            {key: _pack_order(order) for key, order in orders.by_id.items()} or None,
-            orders.refunds or None,
-            _pack_cart(profile.cart),
-            _pack_visits(profile.visits),
+            msgspec.Raw(orders.packed),
+            msgspec.Raw(cart.packed),
+            _pack_visits(profile.visits) if profile.visits.runs else None,
             mail if mail != _NO_MAIL else None,
-            (support.contacts, support.csat_at, support.csat) if support != _NO_SUPPORT else None,
+            msgspec.Raw(support.packed),
             profile.attributes or None,
         )
     )
@@ -49,11 +64,11 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
     if not isinstance(fields, list) or not fields or fields[0] != LAYOUT:
         found = fields[0] if isinstance(fields, list) and fields else "none"
         raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; run the version that wrote it")
-    _layout, seen_at, orders, refunds, cart, runs, mail, support, attributes = fields
+    _layout, seen_at, orders, cart, runs, mail, support, attributes = fields
     profile = Profile(profile_id, seen_at)
     if orders:
-        profile.orders.by_id = {key: Order(*fields) for key, fields in orders.items()}
-    if refunds:
+        by_id, refunds = orders
+        profile.orders.by_id = {key: Order(*fields) for key, fields in by_id.items()}
         profile.orders.refunds = {key: (at, amount, order_id) for key, (at, amount, order_id) in refunds.items()}
     if cart:
         profile.cart = _unpack_cart(cart)
@@ -70,6 +85,12 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
     return profile
 
 
+def _pack_orders(orders: Orders) -> bytes:
+    if not orders.by_id and not orders.refunds:
+        return _encode(None)
+    return _encode(({key: _pack_order(order) for key, order in orders.by_id.items()}, orders.refunds))
+
+
 def _pack_order(order: Order) -> tuple[Any, ...]:
     if order.cancelled:
         return (order.placed_at, order.total, order.updated_at, order.updated_total, True)
@@ -78,23 +99,62 @@ def _pack_order(order: Order) -> tuple[Any, ...]:
     return (order.placed_at, order.total)
 
 
-def _pack_visits(visits: Visits) -> list[int] | None:
-    """Each run as its first instant and its length: most are one event long, and a length of 0 is one byte."""
-    flat: list[int] = []
-    for first, last in visits.runs:
-        flat += (first, last - first)
-    return flat or None
+def _pack_support(support: Support) -> bytes:
+    return _encode((support.contacts, support.csat_at, support.csat) if support != _NO_SUPPORT else None)
 
 
-def _unpack_visits(flat: list[int]) -> Visits:
-    starts = iter(flat)
-    return Visits([(first, first + length) for first, length in zip(starts, starts, strict=True)])
+def _pack_visits(visits: Visits) -> bytes:
+    """Each run as its first instant in eight bytes and its length in as few as it takes: most are one event long.
+
+    All runs but the last stay as they are, so they are packed once.
+    """
+    runs, closed = visits.runs, len(visits.runs) - 1
+    while visits.forgotten:
+        visits.packed = visits.packed[_size_of_run(visits.packed) :]
+        visits.forgotten -= 1
+    if visits.packed_runs < closed:
+        visits.packed += b"".join([_pack_run(run) for run in runs[visits.packed_runs : closed]])
+        visits.packed_runs = closed
+    return visits.packed + _pack_run(runs[closed])
 
 
-def _pack_cart(cart: Cart) -> tuple[Any, ...] | None:
+def _pack_run(run: tuple[Instant, Instant]) -> bytes:
+    first, last = run
+    length = last - first
+    if not length:
+        return _START(first) + b"\0"
+    digits = bytearray()
+    while length >= _MORE:
+        digits.append(length % _MORE + _MORE)
+        length //= _MORE
+    digits.append(length)
+    return _START(first) + digits
+
+
+def _size_of_run(packed: bytes) -> int:
+    end = _START_SIZE
+    while packed[end] >= _MORE:
+        end += 1
+    return end + 1
+
+
+def _unpack_visits(packed: bytes) -> Visits:
+    runs, place = [], 0
+    while place < len(packed):
+        (first,) = struct.unpack_from(">q", packed, place)
+        size = _size_of_run(packed[place : place + _LONGEST_RUN])
+        length = 0
+        for digit in reversed(packed[place + _START_SIZE : place + size]):
+            length = length * _MORE + digit % _MORE
+        runs.append((first, first + length))
+        place += size
+    return Visits(runs)
+
+
+def _pack_cart(cart: Cart) -> bytes:
     if cart.reset_at == LONG_AGO and not cart.changes:
-        return None
-    return (cart.reset_at, cart.reset_tie, cart.filled, cart.changes)
+        return _encode(None)
+    return _encode((cart.reset_at, cart.reset_tie, cart.filled, cart.changes))
 
 
 def _unpack_cart(fields: list[Any]) -> Cart:

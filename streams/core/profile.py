@@ -11,6 +11,7 @@ What is bounded is bounded by keeping the *latest*, which is a function of the s
 
 from bisect import insort
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.instants import DAY, MINUTE, Duration, Instant
 
@@ -27,6 +28,11 @@ LONG_AGO: Instant = -(2**62)
 """Before every instant."""
 AFTER_TIES = 2**32
 """Greater than the tie-break of any event: an order empties the cart of what came at its very instant, too."""
+
+
+def _packed() -> Any:
+    """The field for a part as `streams.core.codec` wrote it last; None: it has changed since."""
+    return field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -64,6 +70,7 @@ class Orders:
     """When the first order that counts was placed."""
     last_at: Instant | None = None
     """When the latest order that counts was placed."""
+    packed: bytes | None = _packed()
 
     def derive(self) -> None:
         """Work out anew what counts and what was spent."""
@@ -94,7 +101,7 @@ class Orders:
         self._sum_up()
 
     def _sum_up(self) -> None:
-        counting = self.counting
+        counting, self.packed = self.counting, None
         self.count = count = len(counting)
         if count:
             self.average, self.first_at, self.last_at = self.spend / count, counting[0][0], counting[-1][0]
@@ -119,6 +126,7 @@ class Cart:
     """Pieces in the cart. Derived."""
     updated_at: Instant | None = None
     """When it was last touched since it was emptied. Derived."""
+    packed: bytes | None = _packed()
 
     def reset(self, at: Instant, tie: int, filled: dict[str, int] | None) -> bool:
         """Everything up to (at, tie) is replaced by `filled`; says whether that was news."""
@@ -140,6 +148,7 @@ class Cart:
 
     def derive(self) -> None:
         """Work out anew what lies in the cart: `items` and `updated_at`."""
+        self.packed = None
         content = dict(self.filled) if self.filled else {}
         for _at, _tie, product, quantity in self.changes:
             content[product] = max(0, content.get(product, 0) + quantity) if quantity else 0
@@ -157,6 +166,10 @@ class Visits:
     runs: list[tuple[Instant, Instant]] = field(default_factory=list)
     last_at: Instant | None = None
     """The latest site event. Derived."""
+    packed: bytes = field(default=b"", compare=False, repr=False)
+    """The first `packed_runs` runs as `streams.core.codec` wrote them, behind the `forgotten` ones before them."""
+    packed_runs: int = field(default=0, compare=False, repr=False)
+    forgotten: int = field(default=0, compare=False, repr=False)
 
     def add(self, at: Instant) -> bool:
         """A site event; joins the runs it lies closer to than `VISIT_GAP`.
@@ -181,6 +194,7 @@ class Visits:
         near = [run for run in self.runs if run[0] - VISIT_GAP < at < run[1] + VISIT_GAP]
         joined = (min([at, *(run[0] for run in near)]), max([at, *(run[1] for run in near)]))
         self.runs = sorted([run for run in self.runs if run not in near] + [joined])
+        self.packed, self.packed_runs, self.forgotten = b"", 0, 0
         self._forget()
         return True
 
@@ -189,6 +203,9 @@ class Visits:
         horizon, many = runs[-1][1] - VISITS_KEPT, len(runs)
         while runs[0][1] < horizon or len(runs) > MAX_VISITS:
             del runs[0]
+            if self.packed_runs:
+                self.packed_runs -= 1
+                self.forgotten += 1
         return len(runs) != many
 
 
@@ -219,9 +236,11 @@ class Support:
     csat: int | None = None
     ordered: list[tuple[Instant, str, str | None, float | None]] = field(default_factory=list)
     """(at, contact id, topic, sentiment), oldest first. Derived."""
+    packed: bytes | None = _packed()
 
     def derive(self) -> None:
         """Put the contacts into order anew, and forget the oldest beyond `MAX_CONTACTS`."""
+        self.packed = None
         rows = sorted((at, key, topic, mood) for key, (at, topic, mood) in self.contacts.items())
         for _at, key, _topic, _mood in rows[:-MAX_CONTACTS]:
             del self.contacts[key]

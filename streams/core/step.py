@@ -9,14 +9,13 @@ An event of before `as_of` is late: it is applied, and what it changes is a tran
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.events import AnyEvent
 from schemas.instants import NEVER, Instant
-from schemas.transitions import CauseKind
+from schemas.transitions import CauseKind, Direction
 from streams.core.advance import advance
 from streams.core.definitions import EVERYTHING, Definitions, Segment
-from streams.core.language.explain import explain
+from streams.core.language.rule import Findings
 from streams.core.profile import LONG_AGO, Profile
 
 
@@ -74,8 +73,13 @@ class Transition:
     memberships: tuple[str, ...]
     """All segments of the customer after it."""
     summary: Summary
-    evidence: list[dict[str, Any]]
-    """The clauses of the rule as they stood; the fields of `schemas.transitions.Evidence`."""
+    findings: Findings
+    """The clauses of the rule as they stood: the evidence, see `streams.core.language.explain`."""
+
+    @property
+    def direction(self) -> Direction:
+        """What happened, as subscribers read it."""
+        return "segment.entered" if self.entered else "segment.exited"
 
 
 def newcomer(profile_id: str, definitions: Definitions) -> Customer:
@@ -160,5 +164,5 @@ def _transition(customer: Customer, definitions: Definitions, position: int, cau
         customer.as_of,
         tuple(sorted(since)),
         Summary(orders.count, orders.spend, orders.last_at),
-        explain(segment.rule, profile, customer.as_of, definitions.currency),
+        segment.rule.find(profile, customer.as_of),
     )

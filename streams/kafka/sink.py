@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.deadletters import MAX_RAW, DeadLetter
 from schemas.names import DEAD_LETTERS, REROUTED, SEGMENT_CHANGES
-from schemas.transitions import cloud_event_headers
+from schemas.transitions import headers_of
 from streams.kafka.errors import TailError
 from streams.shard.port import Forward
 from streams.state.port import Outgoing
@@ -77,7 +77,7 @@ class KafkaSink:
         topic, producer = self._prefix + SEGMENT_CHANGES, self._open
         batch, futures = producer.create_batch(), []
         for row in rows:
-            headers = row.headers or cloud_event_headers(orjson.loads(row.value))
+            headers = row.headers or headers_of(orjson.loads(row.value))
             if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
                 batch.close()
                 futures.append(await producer.send_batch(batch, topic, partition=shard))

@@ -12,15 +12,17 @@ from hypothesis.strategies import SearchStrategy
 from schemas.errors import UndecodableError
 from schemas.events import AnyEvent
 from schemas.instants import NEVER, rfc3339
-from schemas.names import INPUTS
+from schemas.names import ANONYMOUS, INPUTS
+from schemas.transitions import SegmentChange
 from schemas.wire import decode, fast, route, validate
 from streams.core.admission import admit
+from streams.core.changes import change_json
 from streams.core.codec import pack, unpack
 from streams.core.errors import LayoutError
 from streams.core.profile import LONG_AGO, Profile
 from streams.core.step import apply, newcomer
 from tests.oracle import Event
-from tests.properties.logs import SETTINGS, fed, logs
+from tests.properties.logs import LAST, SETTINGS, fed, in_time, logs
 from tests.scenarios.events import START, event
 from tests.scenarios.story import shipped
 
@@ -95,6 +97,25 @@ def test_a_profile_of_any_instant_survives_being_stored(seen: int, one: int | No
     profile.support.csat_at = other
     profile.derive()
     assert unpack("ann", pack(profile)) == profile
+
+
+@SETTINGS
+@given(logs(12), st.text(min_size=1, max_size=8).filter(str.isprintable), st.sampled_from(["", ANONYMOUS]))
+def test_the_message_of_a_transition_is_of_its_model(log: list[Event], someone: str, prefix: str) -> None:
+    customer, transitions = fed(in_time(log), shipped(), LAST)
+    profile_id = prefix + someone
+    for sequence, given_ in enumerate(transitions, start=1):
+        text = change_json(given_, profile_id, shipped(), 3, sequence, LAST)
+        change = SegmentChange.model_validate_json(text)
+        assert orjson.loads(text) == change.model_dump(mode="json")
+        assert (change.id, change.shard, change.sequence) == (f"3-{sequence}", 3, sequence)
+        assert (change.anonymous_id if prefix else change.customer_id) == someone
+        assert (change.segment, change.effective_at) == (given_.segment.key, given_.effective_at)
+        assert (change.type == "segment.entered") is given_.entered
+        assert change.cause.event_id == (given_.event.id if given_.event else None)
+        assert change.memberships == sorted(given_.memberships)
+        assert [row.clause for row in change.evidence] == [clause.text for clause in given_.segment.rule.clauses]
+    assert not transitions or set(change.memberships) == set(customer.since)
 
 
 @pytest.mark.parametrize("stored", [b"\x91\x02", b"\x90", b"\x01", b"\x80"])

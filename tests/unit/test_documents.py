@@ -21,7 +21,7 @@ from schemas.events import Catalogue
 from schemas.names import DEAD_LETTERS
 from schemas.names import TOPICS as TOPIC_NAMES
 from schemas.placement import shard_of
-from schemas.transitions import cloud_event_headers
+from schemas.transitions import headers_of
 from schemas.wire import decode
 from streams.cli.documents import register
 from streams.kafka import topics as created
@@ -194,7 +194,7 @@ def test_the_payloads_read_the_same_in_draft_7_of_json_schema() -> None:
 
 
 def test_the_headers_of_a_segment_change_are_those_that_are_sent() -> None:
-    sent = {name: value.decode() for name, value in cloud_event_headers(EXAMPLES[SEGMENT_CHANGE])}
+    sent = {name: value.decode() for name, value in headers_of(EXAMPLES[SEGMENT_CHANGE])}
     message = ASYNCAPI["components"]["messages"][SEGMENT_CHANGE]
     assert sent.pop("content-type") == message["contentType"]
     assert message["examples"][0]["headers"] == sent
