@@ -4,7 +4,7 @@ An *instant* is an `int`, microseconds since 1970-01-01T00:00:00Z. A *duration* 
 `NEVER` is later than every instant: "this answer holds until further notice".
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 Instant = int
@@ -19,6 +19,7 @@ NEVER: Instant = 2**62
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_DAY = _EPOCH.toordinal()
 
 
 def to_instant(moment: datetime) -> Instant:
@@ -60,5 +61,17 @@ def rfc3339(instant: Instant) -> str:
     >>> rfc3339(1_500_000)
     '1970-01-01T00:00:01.5Z'
     """
-    text = to_datetime(instant).isoformat()[:-6]
-    return (text.rstrip("0") if "." in text else text) + "Z"
+    day, rest = divmod(instant, DAY)
+    minute, rest = divmod(rest, MINUTE)
+    second, fraction = divmod(rest, SECOND)
+    text = f"{_date(day)}T{_MINUTES[minute]}:{_SECONDS[second]}"
+    return f"{text}.{f'{fraction:06}'.rstrip('0')}Z" if fraction else f"{text}Z"
+
+
+_MINUTES = [f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
+_SECONDS = [f"{second:02}" for second in range(60)]
+
+
+@lru_cache(maxsize=1_024)
+def _date(day: int) -> str:
+    return date.fromordinal(_FIRST_DAY + day).isoformat()

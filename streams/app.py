@@ -171,7 +171,6 @@ def _faust_app(settings: Settings, program: Program) -> SegmentsApp:
         broker_heartbeat_interval=settings.session_timeout / 5,
         broker_request_timeout=max(20.0, settings.session_timeout * 2),
         broker_commit_interval=1.0,
-        broker_max_poll_records=4 * settings.batch,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_buffer_maxsize=16,
     )
@@ -192,12 +191,13 @@ def register(program: Program) -> None:
     app.timer(HEARTBEAT)(program.beat)
 
 
-def _agent(program: Program) -> Callable[[AsyncIterator[RecordBatch]], Coroutine[Any, Any, None]]:
-    """An agent: batches of one topic, one after the other."""
+def _agent(program: Program) -> Callable[[AsyncIterator[list[RecordBatch]]], Coroutine[Any, Any, None]]:
+    """An agent: what was fetched of one topic, one after the other."""
 
-    async def classify(batches: AsyncIterator[RecordBatch]) -> None:
-        async for batch in batches:
-            await program.accept(batch)
+    async def classify(fetched: AsyncIterator[list[RecordBatch]]) -> None:
+        async for batches in fetched:
+            for batch in batches:
+                await program.accept(batch)
 
     return classify
 

@@ -30,7 +30,8 @@ def run_worker(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's reading thread makes its own loop
+    with asyncio.Runner() as runner:
         runner.run(serve(settings))
 
 

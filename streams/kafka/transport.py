@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.names import INPUTS
+from streams.kafka.fetching import Runs, take_fetched
 from streams.shard.port import RecordBatch
 
 
@@ -32,16 +33,33 @@ partitions that were drained when it was sent; whatever comes for another has to
 
 
 class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust is untyped
-    """Faust's reading thread, with a short fetch wait, which Faust has no setting for."""
+    """Faust's reading thread, with a short fetch wait, which Faust has no setting for, and runs instead of records."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 # read when it starts
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 # Faust's signature
+        max_records: int | None = None,
+    ) -> Runs:
+        """All that was fetched, however many records it is: a shard takes as many as it wants at a time."""
+        del max_records
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher  # noqa: SLF001 # as Faust's own does
+        if consumer._closed or fetcher._closed:  # noqa: SLF001
+            raise driver.ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():  # noqa: SLF001
+            return await take_fetched(fetcher, active_partitions, timeout or 0.0)
+
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
-    """Yields one message per fetched run of a partition; its value is a `RecordBatch`."""
+    """Yields one message per topic of what was fetched; its value is a list of `RecordBatch`."""
 
     transport: "BatchTransport"
 
@@ -76,24 +94,41 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
         return offsets
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 # Faust's signature
-        """Runs of records, one message each."""
+        """Runs of records, those of one topic in one message: Faust spends its time on messages."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         if not self.flow_active:
             return  # a rebalance is under way; what was fetched is read again after the seek
+        topics: dict[str, list[RecordBatch]] = {}
         for partition, run in records.items():
-            tp = TP(partition.topic, partition.partition)
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
             if active is not None and partition not in active and partition not in self._buffered_partitions:
                 continue
-            batch = self._batch(tp, run)
+            batch = self._batch(TP(partition.topic, partition.partition), run)
             if batch is not None:
-                message = self._to_message(partition, run[-1])
-                message.value = batch
-                yield tp, message
+                topics.setdefault(partition.topic, []).append(batch)
+        for topic, batches in topics.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            tp = TP(topic, batches[-1].shard)
+            yield tp, self._message(tp, batches)
+
+    def _message(self, tp: TP, batches: list[RecordBatch]) -> driver.ConsumerMessage:
+        """What Faust hands on: it stands for the last record of the last batch; only its value is looked at."""
+        return driver.ConsumerMessage(
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=batches[-1].end - 1,
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=None,
+            key=None,
+            value=batches,
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
 
     def _batch(self, tp: TP, run: list[Any]) -> RecordBatch | None:
         """A run as a batch that starts where the one before ended; None if it was read before the last seek."""

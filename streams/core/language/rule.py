@@ -91,7 +91,7 @@ def opposite(part: Node) -> Node:
     return Junction("not", (part,))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """A whole rule, ready to be judged; the functions are made when they are first asked for."""
 
