@@ -29,11 +29,11 @@ def admit(event: AnyEvent, now: Instant, rates: Rates, skew: Duration = ALLOWED_
     if event.occurred_at > now + skew:
         detail = f"occurred_at is {(event.occurred_at - now) / SECOND:.0f} s ahead of {rfc3339(now)}"
         raise UndecodableError(Reason.FUTURE, detail)
-    amount = _AMOUNTS.get(event.type)
-    if amount is not None:
-        rates.minor(*amount(event))
+    if event.type in _AMOUNTS:
+        rates.minor(*_AMOUNTS[event.type](event))
 
 
 def profile_id_of(event: AnyEvent) -> str:
     """The profile that an event belongs to: the customer where known, else the anonymous visitor."""
-    return event.customer_id if event.customer_id is not None else f"{ANONYMOUS}{event.anonymous_id}"
+    customer = event.customer_id
+    return f"{ANONYMOUS}{event.anonymous_id}" if customer is None else customer

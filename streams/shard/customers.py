@@ -76,29 +76,23 @@ class Customers:
         self._store = store
         self._definitions = definitions
         self._limit = limit
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
-
-    def __contains__(self, profile_id: str) -> bool:
-        """Whether a customer is in memory."""
-        return profile_id in self._entries
-
-    def __getitem__(self, profile_id: str) -> Entry:
-        """A customer that was fetched."""
-        self._entries.move_to_end(profile_id)
-        return self._entries[profile_id]
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        """Those in memory, who was touched last at the end."""
 
     async def fetch(self, ids: Iterable[str]) -> None:
         """Read those customers that are not in memory yet."""
-        missing = [profile_id for profile_id in dict.fromkeys(ids) if profile_id not in self._entries]
+        missing = [profile_id for profile_id in dict.fromkeys(ids) if profile_id not in self.entries]
         if missing:
             for profile_id, stored in zip(missing, await self._store.load(self._shard, missing), strict=True):
-                self._entries[profile_id] = restore(profile_id, stored, self._definitions)
+                self.entries[profile_id] = restore(profile_id, stored, self._definitions)
 
-    def trim(self) -> None:
+    def trim(self, touched: Iterable[str]) -> None:
         """Forget those touched longest ago; called after a commit, when all that is here is stored."""
-        while len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+        for profile_id in touched:
+            self.entries.move_to_end(profile_id)
+        while len(self.entries) > self._limit:
+            self.entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everybody."""
-        self._entries.clear()
+        self.entries.clear()
