@@ -34,7 +34,7 @@ class KafkaSink:
             bootstrap_servers=self._bootstrap,
             acks="all",
             enable_idempotence=True,
-            linger_ms=1,
+            linger_ms=0,
             max_batch_size=_BATCH_BYTES,
             max_request_size=2 * MAX_RAW,
             request_timeout_ms=30_000,

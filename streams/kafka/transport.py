@@ -12,7 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.names import INPUTS
-from streams.kafka.fetching import Runs, take_fetched
+from streams.kafka.fetching import Runs, arrivals_of, take_fetched
 from streams.shard.port import RecordBatch
 
 
@@ -26,10 +26,9 @@ class Owners(Protocol):
         """The offset that the state has been brought up to; None where the shard is not owned."""
 
 
-FETCH_WAIT_MS = 20
-"""How long the broker may hold a fetch that finds nothing. aiokafka has one fetch under way per broker, over those
-partitions that were drained when it was sent; whatever comes for another has to wait until that one is back. Faust's
-1,500 ms would make a click wait for the next support contact."""
+FETCH_WAIT_MS = 100
+"""How long the broker may hold a fetch that finds nothing. With Faust's 1,500 ms, a click would wait for the next
+support contact where its partition was not among those asked for (`streams.kafka.fetching`)."""
 
 
 class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust is untyped
@@ -56,6 +55,11 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             raise driver.ConsumerStoppedError
         with fetcher._subscriptions.fetch_context():  # noqa: SLF001
             return await take_fetched(fetcher, active_partitions, timeout or 0.0)
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        """As Faust's own; and what was fetched from before the seek is forgotten."""
+        arrivals_of(consumer._fetcher).clear()  # noqa: SLF001
+        await super()._seek_wait(consumer, partitions)
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped

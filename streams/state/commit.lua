@@ -3,10 +3,10 @@
 -- ARGV[1]: MessagePack map:
 --   epoch, previous, mark; offsets: {field, expected, new}*; sequence: {expected, new}; relayed
 --   profiles, lives: {customer}*; due: {score, customer}*; undue: {customer}*
---   entered, exited: per segment key {customer}*; outbox: {id}*
+--   entered, exited: per segment key {customer}*; outbox: id of the last transition, '' for none
 --   sizes: of the values in ARGV[2]
--- ARGV[2]: all binary values behind one another: profiles, lives, then key and value of each outbox row. cmsgpack
---   knows no binary type, and one large argument is cheaper than thousands of small ones.
+-- ARGV[2]: all binary values behind one another: profiles, lives, then all transitions as one value. cmsgpack knows no
+--   binary type, and one large argument is cheaper than thousands of small ones.
 -- Numbers of Redis come as text: Lua would write large ones with an exponent.
 local meta = KEYS[1]
 local c = cmsgpack.unpack(ARGV[1])
@@ -56,10 +56,7 @@ many('ZADD', KEYS[4], c.due)
 many('ZREM', KEYS[4], c.undue)
 for i = 1, #c.exited do many('SREM', KEYS[5 + i], c.exited[i]) end
 for i = 1, #c.entered do many('SADD', KEYS[5 + i], c.entered[i]) end
-for i = 1, #c.outbox do
-  local key = value()
-  redis.call('XADD', KEYS[5], c.outbox[i], 'k', key, 'v', value())
-end
+if c.outbox ~= '' then redis.call('XADD', KEYS[5], c.outbox, 'rows', value()) end
 redis.call('XTRIM', KEYS[5], 'MINID', string.format('%.0f', tonumber(c.relayed) + 1))
 redis.call('HSET', meta, unpack(changes))
 return {'OK', 'new'}

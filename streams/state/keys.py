@@ -25,7 +25,7 @@ def due_key(shard: int) -> str:
 
 
 def outbox_key(shard: int) -> str:
-    """Stream: transitions not known to be in Kafka; the entry id is `<sequence>-0`."""
+    """Stream: transitions not known to be in Kafka, an entry a commit; its id is `<sequence of the last>-0`."""
     return f"{{{shard}}}:outbox"
 
 

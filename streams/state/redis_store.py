@@ -7,15 +7,24 @@ import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError  # noqa: A004
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
 
 from schemas.instants import Instant
 from schemas.names import INPUTS
 from streams.state import keys
+from streams.state.courier import Courier
 from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Stored, TopologyError
 
 _COMMIT = files("streams.state").joinpath("commit.lua").read_text()
 _pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[tuple[int, bytes, bytes]]).decode
 
 
 def connect(url: str, patience: int = 12) -> Redis:
@@ -40,7 +49,8 @@ class RedisStore:
     def __init__(self, redis: Redis) -> None:
         """Use a client of `connect`."""
         self._redis = redis
-        self._commit = redis.register_script(_COMMIT)
+        self._script = redis.register_script(_COMMIT)
+        self._reads, self._writes = Courier(redis), Courier(redis)
 
     async def topology(self, shards: int) -> None:
         """See `Store.topology`."""
@@ -62,11 +72,7 @@ class RedisStore:
         pipeline.xrange(keys.outbox_key(shard))
         epoch, meta, outbox = await pipeline.execute()
         number = {name: int(meta.get(name.encode(), 0)) for name in ("sequence", "relayed")}
-        waiting = [
-            Outgoing(int(entry.split(b"-")[0]), fields[b"k"], fields[b"v"])
-            for entry, fields in outbox
-            if int(entry.split(b"-")[0]) > number["relayed"]
-        ]
+        waiting = [row for _id, fields in outbox for row in _outgoing(fields) if row.sequence > number["relayed"]]
         return Ownership(
             epoch=epoch,
             commit=meta.get(b"commit", b"").decode(),
@@ -80,11 +86,15 @@ class RedisStore:
         """See `Store.load`."""
         if not ids:
             return []
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hmget(keys.profiles_key(shard), ids)
-        pipeline.hmget(keys.live_key(shard), ids)
-        pipeline.zmscore(keys.due_key(shard), ids)
-        profiles, lives, dues = await pipeline.execute()
+        replies = await self._reads.send(
+            ("HMGET", keys.profiles_key(shard), *ids),
+            ("HMGET", keys.live_key(shard), *ids),
+            ("ZMSCORE", keys.due_key(shard), *ids),
+        )
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        profiles, lives, dues = replies
         return [
             Stored(profile, live, None if due is None else int(due))
             for profile, live, due in zip(profiles, lives, dues, strict=True)
@@ -108,7 +118,11 @@ class RedisStore:
             keys.outbox_key(shard),
             *(keys.members_key(shard, segment) for segment in segments),
         ]
-        verdict, detail = await self._commit(keys=names, args=_arguments(commit, segments))
+        values = _arguments(commit, segments)
+        (reply,) = await self._writes.send(("EVALSHA", self._script.sha, len(names), *names, *values))
+        if isinstance(reply, ResponseError):  # the script is not loaded, or Redis is full: the client knows what to do
+            reply = await self._script(keys=names, args=values)
+        verdict, detail = reply
         if verdict == b"FENCED":
             raise FencedError(f"shard {shard} is at epoch {detail.decode()}; this worker had {commit.epoch}")
         if verdict == b"STALE":
@@ -121,8 +135,8 @@ def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
     for topic, (start, end) in commit.offsets.items():
         offsets += (f"offset:{topic}", str(start), str(end))
     values = [*commit.profiles.values(), *commit.lives.values()]
-    for row in commit.outbox:
-        values += (row.key, row.value)
+    if commit.outbox:
+        values.append(_pack([(row.sequence, row.key, row.value) for row in commit.outbox]))
     header = {
         "epoch": str(commit.epoch),
         "previous": commit.previous,
@@ -136,10 +150,15 @@ def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
         "undue": [customer for customer, at in commit.dues.items() if at is None],
         "entered": [commit.entered.get(segment, []) for segment in segments],
         "exited": [commit.exited.get(segment, []) for segment in segments],
-        "outbox": [f"{row.sequence}-0" for row in commit.outbox],
+        "outbox": f"{commit.outbox[-1].sequence}-0" if commit.outbox else "",
         "sizes": [len(value) for value in values],
     }
     return [_pack(header), b"".join(values)]
+
+
+def _outgoing(fields: dict[bytes, bytes]) -> list[Outgoing]:
+    """The transitions of one commit."""
+    return [Outgoing(*row) for row in _unpack(fields[b"rows"])]
 
 
 def _scored(dues: dict[str, Instant]) -> list[str]:
