@@ -27,8 +27,8 @@ from streams.state.redis_store import RedisStore, connect
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 12
-"""Batches of one shard that wait or are worked on."""
+MAX_WAITING = 4
+"""Batches of one shard and topic that wait or are worked on."""
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a worker."""
 
@@ -62,7 +62,9 @@ class Program:
         ports = Ports(self.store, self.sink, ends, clock_of(settings), wall_clock, settings.allowed_skew)
         limits = Limits(customers=settings.customers_in_memory, batch=settings.batch)
         self.shards = Shards(definitions, ports, limits)
-        self._slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MAX_WAITING))
+        self._slots: defaultdict[tuple[int, str], asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_WAITING)
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._seeking = asyncio.Lock()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
@@ -97,9 +99,9 @@ class Program:
     async def accept(self, batch: RecordBatch) -> None:
         """Have a batch applied in the background, so that one shard's commit does not hold up another's.
 
-        Batches of a shard are taken in the order in which they are accepted. Waits while a shard has too many.
+        Batches of a topic are taken in the order in which they are accepted. Waits while a shard has too many of them.
         """
-        slots = self._slots[batch.shard]
+        slots = self._slots[batch.shard, batch.topic]
         await slots.acquire()
         task = asyncio.create_task(self._handle(batch))
         self._tasks.add(task)

@@ -19,7 +19,7 @@ def change_json(
 ) -> str:
     """The message of a transition. Its id follows from shard and sequence alone."""
     summary, currency, segment = transition.summary, definitions.currency, transition.segment
-    memberships = ",".join([f'"{key}"' for key in transition.memberships])
+    memberships = '"' + '","'.join(transition.memberships) + '"' if transition.memberships else ""
     return (
         f'{{"id":"{shard}-{sequence}","type":"{transition.direction}","version":1,'
         f'"segment":"{segment.key}",{whose(profile_id)},'

@@ -88,10 +88,12 @@ class Customers:
 
     def trim(self, touched: Iterable[str]) -> None:
         """Forget those touched longest ago; called after a commit, when all that is here is stored."""
-        for profile_id in touched:
-            self.entries.move_to_end(profile_id)
-        while len(self.entries) > self._limit:
-            self.entries.popitem(last=False)
+        entries = self.entries
+        if len(entries) > self._limit // 2:  # with room enough, nobody asks who was touched when
+            for profile_id in touched:
+                entries.move_to_end(profile_id)
+        while len(entries) > self._limit:
+            entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everybody."""

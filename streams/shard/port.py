@@ -24,6 +24,10 @@ class Record(Protocol):
         """The producer's key."""
 
     @property
+    def timestamp(self) -> int | None:
+        """When it was produced, milliseconds; None where Kafka does not know."""
+
+    @property
     def value(self) -> bytes | None:
         """The message itself; None is a tombstone, which no input should have."""
 

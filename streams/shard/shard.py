@@ -9,6 +9,7 @@ caller then either forgets the shard (fenced: somebody else has it) or opens it 
 import asyncio
 import logging
 from base64 import b64encode
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,9 @@ from streams.shard.relay import Relay
 from streams.state.port import Commit, Ownership, Store
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 0.05
+"""Seconds that a shard with a backlog waits for a topic that lags."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Shard:
         self._commits = 0
         self._event_time: dict[str, Instant] = {}
         self._waiting: list[Waiting] = []
+        self._arrived = asyncio.Event()
         self.applied = 0
         """Records applied since the shard was opened."""
 
@@ -143,9 +148,11 @@ class Shard:
         """
         waiting = Waiting(batch)
         self._waiting.append(waiting)
+        self._arrived.set()
         async with self._lock:
             try:
                 while any(other is waiting for other in self._waiting):
+                    await self._wait_for_company()
                     pieces = self._pieces()
                     if pieces:
                         await self._process(pieces)
@@ -153,28 +160,76 @@ class Shard:
                 self._waiting.clear()
                 raise
 
+    async def _wait_for_company(self) -> None:
+        """With a backlog, wait a moment for topics of which nothing has come yet though Kafka has more of them.
+
+        So a log is read in the order in which it was produced, over all topics, and a customer is not taken for one who
+        ordered and never came back, only because the topic of the orders is the shortest.
+        """
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while self._backlog() > self._limits.batch and self._is_behind():
+            self._arrived.clear()
+            left = end - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left)
+            except TimeoutError:
+                return
+
+    def _backlog(self) -> int:
+        return sum(len(waiting.batch.records) - waiting.taken for waiting in self._waiting)
+
+    def _is_behind(self) -> bool:
+        """Whether Kafka has more of a topic of which nothing waits here."""
+        here = {waiting.batch.topic for waiting in self._waiting}
+        ends = {topic: self._ports.inputs.end(topic, self.number) for topic in INPUTS if topic not in here}
+        return any(end is not None and end > self._offsets[topic] for topic, end in ends.items())
+
     def _pieces(self) -> list[Piece]:
-        """What goes into the next commit: of all that waits, as much as fits."""
+        """What goes into the next commit: of all that waits, as much as fits, what was produced first first."""
         pieces: list[Piece] = []
+        cut: set[str] = set()
         room, positions = self._limits.batch, dict(self._offsets)
+        horizon = self._horizon() if self._backlog() > room else None
         for waiting in list(self._waiting):
             batch, first = waiting.batch, waiting.taken
+            if batch.topic in cut:
+                continue
             start = batch.records[first].offset if first else batch.start
             if batch.epoch != self.epoch or start != positions[batch.topic]:
                 self._waiting.remove(waiting)
                 continue
-            records = batch.records[first : first + room]
+            last = len(batch.records)
+            if horizon is not None:
+                last = bisect_right(batch.records, horizon, first, key=_produced_at)
+            records = batch.records[first : min(last, first + room)]
             waiting.taken += len(records)
             room -= len(records)
-            done = waiting.taken >= len(batch.records)
-            end = batch.end if done else batch.records[waiting.taken].offset
-            positions[batch.topic] = end
-            pieces.append(Piece(batch.topic, start, end, records))
-            if done:
+            if waiting.taken >= len(batch.records):
+                end = batch.end
                 self._waiting.remove(waiting)
+            else:
+                end = batch.records[waiting.taken].offset
+                cut.add(batch.topic)
+            if records:
+                positions[batch.topic] = end
+                pieces.append(Piece(batch.topic, start, end, records))
             if room <= 0:
                 break
         return pieces
+
+    def _horizon(self) -> int:
+        """The time of production up to which about a commit's worth of records waits; at least the first of all."""
+        waiting = [(row.batch.records, row.taken) for row in self._waiting if row.taken < len(row.batch.records)]
+        low = min(_produced_at(records[taken]) for records, taken in waiting)
+        high = max(_produced_at(records[-1]) for records, _taken in waiting)
+        while low < high:
+            middle = (low + high + 1) // 2
+            count = sum(bisect_right(records, middle, taken, key=_produced_at) - taken for records, taken in waiting)
+            if count > self._limits.batch:
+                high = middle - 1
+            else:
+                low = middle
+        return low
 
     async def _process(self, pieces: list[Piece]) -> None:
         reading = Reading()
@@ -293,6 +348,10 @@ class Shard:
         """Wait until Kafka has everything that was committed."""
         async with self._lock:
             await self._relay.drain()
+
+
+def _produced_at(record: Record) -> int:
+    return record.timestamp or 0
 
 
 def _dead_letter(topic: str, shard: int, record: Record, refusal: UndecodableError, now: Instant) -> DeadLetter:

@@ -1,18 +1,18 @@
 """The evidence for a verdict: each clause of the rule with its value, its threshold, its truth and its until."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
+from schemas.instants import DAY, HOUR, MINUTE, NEVER, SECOND, Duration, Instant, rfc3339
 from streams.core.language.rule import Clause, Findings, Rule
 from streams.core.language.terms import Kind, Literal
 from streams.core.money import digits_of, to_text
 from streams.core.profile import Profile
 
 _MAX_YEAR_9999: Instant = 253_402_300_799_000_000
-_TRUTHS = ("false", "true")
+_TRUTHS = ("false,", "true,")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,29 +24,42 @@ def explain(rule: Rule, profile: Profile, now: Instant, currency: str) -> list[d
 
 def evidence_json(rule: Rule, findings: Findings, currency: str) -> str:
     """What was found of each clause, as JSON."""
-    rows = [
-        f'{{"clause":{clause},"value":{_shown(kind, value, currency)},'
-        f'"threshold":{_shown(limit_kind, limit, currency) if threshold is None else threshold},'
-        f'"holds":{_TRUTHS[holds]},"until":{instant_json(until)}}}'
-        for (clause, kind, threshold, limit_kind), (holds, until, value, limit) in zip(
-            _templates(rule, currency), findings, strict=True
-        )
-    ]
+    rows = []
+    for template, (holds, until, value, limit) in zip(_templates(rule, currency), findings, strict=True):
+        shown = "null" if value is None else repr(value) if template.plain else _shown(template.kind, value, currency)
+        middle = template.middle
+        if middle is None:
+            middle = f',"threshold":{_shown(template.limit_kind, limit, currency)},"holds":'
+        end = '"until":null}' if until >= NEVER else f'"until":{instant_json(until)}}}'
+        rows.append(f"{template.start}{shown}{middle}{_TRUTHS[holds]}{end}")
     return f"[{','.join(rows)}]"
 
 
+class _Template(NamedTuple):
+    """What is the same in every piece of evidence of a clause."""
+
+    start: str
+    kind: Kind
+    plain: bool
+    """The value is a number."""
+    middle: str | None
+    """None: the threshold differs from time to time."""
+    limit_kind: Kind
+
+
 @lru_cache(maxsize=4_096)  # of each rule in force, once
-def _templates(rule: Rule, currency: str) -> tuple[tuple[str, Kind, str | None, Kind], ...]:
+def _templates(rule: Rule, currency: str) -> tuple[_Template, ...]:
     return tuple(_template(clause, currency) for clause in rule.clauses)
 
 
-def _template(clause: Clause, currency: str) -> tuple[str, Kind, str | None, Kind]:
-    """A clause's text, its value's kind, its threshold if that is always the same, and the threshold's kind."""
-    threshold = clause.threshold
-    if threshold is None:
-        return json_text(clause.text), clause.term.kind, "null", Kind.ANY
-    known = _shown(threshold.kind, threshold.value, currency) if isinstance(threshold, Literal) else None
-    return json_text(clause.text), clause.term.kind, known, threshold.kind
+def _template(clause: Clause, currency: str) -> _Template:
+    kind, threshold = clause.term.kind, clause.threshold
+    middle: str | None = ',"threshold":null,"holds":'
+    if threshold is not None:
+        known = _shown(threshold.kind, threshold.value, currency) if isinstance(threshold, Literal) else None
+        middle = None if known is None else f',"threshold":{known},"holds":'
+    start = f'{{"clause":{json_text(clause.text)},"value":'
+    return _Template(start, kind, kind is Kind.NUMBER, middle, threshold.kind if threshold else Kind.ANY)
 
 
 def json_text(text: str) -> str:
