@@ -9,6 +9,13 @@ from schemas.fields import When
 
 MAX_RAW = 8 * 1024 * 1024
 """Bytes of a message that a dead letter carries; beyond that, `raw_base64` is cut and `complete` is false."""
+MAX_KEY = 1024 * 1024
+"""Bytes of a message's key that a dead letter carries; the rest is cut off."""
+MAX_INPUT = MAX_RAW
+"""`max.message.bytes` of the input topics that we create. A message that is too large for us must get in to become a
+dead letter: Kafka's own bound of 1 MB would leave the producer with an error, and nobody else would know."""
+MAX_LETTER = 2 * MAX_RAW
+"""`max.message.bytes` of `dead-letters`: base64 takes four thirds of what it carries."""
 
 
 class DeadLetter(BaseModel):
@@ -23,7 +30,7 @@ class DeadLetter(BaseModel):
     offset: int
     reason: Reason
     detail: str
-    key_base64: str | None
+    key_base64: str | None = Field(description=f"The message's key, its first {MAX_KEY // 1024} KiB.")
     raw_base64: str
     size: int = Field(description="Bytes of the refused message.")
     complete: bool = Field(description="Whether raw_base64 holds all of them.")

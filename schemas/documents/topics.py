@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from schemas.deadletters import MAX_RAW
+from schemas.deadletters import MAX_INPUT, MAX_LETTER
 from schemas.documents.models import DEAD_LETTER, SEGMENT_CHANGE, type_of
 from schemas.events import Catalogue
 from schemas.names import (
@@ -63,17 +63,25 @@ def _types(name: str) -> tuple[str, ...]:
 
 
 TOPICS: dict[str, Topic] = {
-    ORDERS: Topic("What customers bought, changed, cancelled and gave back.", "the shop", _types(ORDERS)),
-    SITE_EVENTS: Topic(
-        "What visitors did on the site, or with our mail.", "the shop and the mailer", _types(SITE_EVENTS)
+    ORDERS: Topic(
+        "What customers bought, changed, cancelled and gave back.", "the shop", _types(ORDERS), max_bytes=MAX_INPUT
     ),
-    SUPPORT_CONTACTS: Topic("Contacts with support, and how they ended.", "the helpdesk", _types(SUPPORT_CONTACTS)),
+    SITE_EVENTS: Topic(
+        "What visitors did on the site, or with our mail.",
+        "the shop and the mailer",
+        _types(SITE_EVENTS),
+        max_bytes=MAX_INPUT,
+    ),
+    SUPPORT_CONTACTS: Topic(
+        "Contacts with support, and how they ended.", "the helpdesk", _types(SUPPORT_CONTACTS), max_bytes=MAX_INPUT
+    ),
     REROUTED: Topic(
         "Events that were read in another shard than their customer's, forwarded byte for byte under the right key. "
         "For the classifier only.",
         "the classifier",
         tuple(name for stream in STREAMS for name in _types(stream)),
         kept="as long as the streams: a rebuild reads it with them",
+        max_bytes=MAX_INPUT,
     ),
     SEGMENT_CHANGES: Topic(
         "Who entered or left which segment, when and why: one message per customer and segment, in order within a "
@@ -88,7 +96,7 @@ TOPICS: dict[str, Topic] = {
         (DEAD_LETTER,),
         kept="for good, or until somebody has looked: no state comes from it. It holds what producers sent, unredacted",
         keyed=False,
-        max_bytes=2 * MAX_RAW,
+        max_bytes=MAX_LETTER,
     ),
 }
 """Every topic, in the order of the flow."""

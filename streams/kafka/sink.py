@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.deadletters import MAX_RAW, DeadLetter
+from schemas.deadletters import MAX_LETTER, DeadLetter
 from schemas.names import DEAD_LETTERS, REROUTED, SEGMENT_CHANGES
 from schemas.transitions import headers_of
 from streams.kafka.errors import TailError
@@ -36,7 +36,7 @@ class KafkaSink:
             enable_idempotence=True,
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,
-            max_request_size=2 * MAX_RAW,
+            max_request_size=MAX_LETTER,
             request_timeout_ms=30_000,
         )
         self._tails = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)

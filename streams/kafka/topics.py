@@ -3,13 +3,18 @@
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from schemas.deadletters import MAX_RAW
-from schemas.names import DEAD_LETTERS, TOPICS
+from schemas.deadletters import MAX_INPUT, MAX_LETTER
+from schemas.names import DEAD_LETTERS, INPUTS, TOPICS
 from streams.kafka.errors import TopicsError
 
 _FOREVER = {"retention.ms": "-1"}
 """Kafka is the truth that state can be rebuilt from; a shop that keeps less sets less on the topics."""
-_LARGE = {"max.message.bytes": str(2 * MAX_RAW)}
+_LARGEST = {**dict.fromkeys(INPUTS, MAX_INPUT), DEAD_LETTERS: MAX_LETTER}
+
+
+def configuration(name: str) -> dict[str, str]:
+    """What a topic is created with."""
+    return _FOREVER | ({"max.message.bytes": str(_LARGEST[name])} if name in _LARGEST else {})
 
 
 async def ensure_topics(bootstrap: str, prefix: str, partitions: int, replication: int) -> int:
@@ -52,10 +57,7 @@ async def _present(admin: AIOKafkaAdminClient, prefix: str) -> dict[str, int]:
 
 
 async def _create(admin: AIOKafkaAdminClient, prefix: str, names: list[str], partitions: int, replication: int) -> None:
-    configs = {DEAD_LETTERS: _LARGE | _FOREVER}
-    topics = [
-        NewTopic(prefix + name, partitions, replication, topic_configs=configs.get(name, _FOREVER)) for name in names
-    ]
+    topics = [NewTopic(prefix + name, partitions, replication, topic_configs=configuration(name)) for name in names]
     response = await admin.create_topics(topics)
     for name, code, *detail in response.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from schemas.deadletters import MAX_RAW, DeadLetter
+from schemas.deadletters import MAX_KEY, MAX_RAW, DeadLetter
 from schemas.errors import UndecodableError
 from schemas.events import AnyEvent
 from schemas.instants import Duration, Instant
@@ -363,7 +363,7 @@ def _dead_letter(topic: str, shard: int, record: Record, refusal: UndecodableErr
         offset=record.offset,
         reason=refusal.reason,
         detail=refusal.detail,
-        key_base64=None if record.key is None else b64encode(record.key[:MAX_RAW]).decode(),
+        key_base64=None if record.key is None else b64encode(record.key[:MAX_KEY]).decode(),
         raw_base64=b64encode(raw[:MAX_RAW]).decode(),
         size=len(raw),
         complete=len(raw) <= MAX_RAW,

@@ -12,8 +12,6 @@ from typing import Any, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from redis.asyncio import Redis
 
 from schemas.instants import NEVER, Instant
@@ -169,17 +167,6 @@ class System:
             return owned == set(range(self.partitions))
 
         await self.wait("every shard owned", ready)
-
-    async def allow_large(self, topic: str) -> None:
-        """Let a topic take messages of up to 16 MB."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
-        await admin.start()
-        try:
-            large = {"max.message.bytes": str(16 * 1024 * 1024)}
-            resource = ConfigResource(ConfigResourceType.TOPIC, self.prefix + topic, large)
-            await admin.alter_configs([resource])
-        finally:
-            await admin.close()
 
     async def _nothing_due(self, until: Instant) -> bool:
         redis = Redis.from_url(self.redis_url)

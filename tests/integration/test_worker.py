@@ -1,6 +1,6 @@
 """The worker's promises on a real Kafka and Redis: exact crossings, bad input, crashes, a store set back."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from schemas.deadletters import MAX_KEY
 from schemas.instants import DAY, MINUTE, SECOND, Instant, parse_rfc3339, rfc3339
 from schemas.names import DEAD_LETTERS, ORDERS, SEGMENT_CHANGES, SITE_EVENTS
 from streams.clock import wall_clock
@@ -134,16 +135,20 @@ async def test_every_kind_of_bad_message_becomes_a_dead_letter_and_its_neighbour
     assert len(members["first_time_buyer"]) == 2 * len(bad)
 
 
-async def test_a_message_of_5_mb_is_a_dead_letter(fresh_stack: FreshStack) -> None:
+async def test_the_largest_messages_are_dead_letters_on_the_topics_that_we_create(fresh_stack: FreshStack) -> None:
+    messages = {"k": b"x" * 5_000_000, "k" * 900_000: b"x" * 7_400_000, "k" * 5_000_000: b"x"}
     async with System(fresh_stack, partitions=1) as system:
-        await system.allow_large(SITE_EVENTS)
         system.start_worker()
-        system.send(SITE_EVENTS, b"x" * 5_000_000, "k")
+        system.send_all(SITE_EVENTS, messages)
         system.send(ORDERS, order("c", wall_clock() - DAY), "c")
         await system.wait_applied()
-        (letter,) = await system.read(DEAD_LETTERS)
-        assert letter["reason"] == "too_large"
-        assert letter["size"] == 5_000_000
+        letters = await system.read(DEAD_LETTERS)
+        assert [(letter["reason"], letter["size"]) for letter in letters] == [
+            ("too_large", 5_000_000),
+            ("too_large", 7_400_000),
+            ("not_json", 1),
+        ]
+        assert [len(b64decode(letter["key_base64"])) for letter in letters] == [1, 900_000, MAX_KEY]
         assert (await system.members())["first_time_buyer"] == ["c"]
 
 

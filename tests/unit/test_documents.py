@@ -18,13 +18,12 @@ from schemas.documents.models import DEAD_LETTER, LIVE, OUT, SCHEMAS, SEGMENT_CH
 from schemas.documents.topics import TOPICS
 from schemas.errors import UndecodableError
 from schemas.events import Catalogue
-from schemas.names import DEAD_LETTERS
 from schemas.names import TOPICS as TOPIC_NAMES
 from schemas.placement import shard_of
 from schemas.transitions import headers_of
 from schemas.wire import decode
 from streams.cli.documents import register
-from streams.kafka import topics as created
+from streams.kafka.topics import configuration
 
 TEXTS = documents()
 JSON_SCHEMAS = {name: json.loads(TEXTS[f"schemas/{name}.json"]) for name in SCHEMAS}
@@ -217,8 +216,7 @@ def test_the_examples_are_in_the_shard_that_their_key_leads_to() -> None:
 @pytest.mark.parametrize("name", TOPIC_NAMES)
 def test_a_topic_is_described_as_it_is_created(name: str) -> None:
     told = ASYNCAPI["channels"][name]["bindings"]["kafka"]["topicConfiguration"]
-    made = created._FOREVER | (created._LARGE if name == DEAD_LETTERS else {})
-    assert {key: str(value) for key, value in told.items()} == made
+    assert {key: str(value) for key, value in told.items()} == configuration(name)
 
 
 def test_the_page_has_every_topic_and_every_message_and_its_links_lead_somewhere() -> None:
