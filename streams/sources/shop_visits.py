@@ -13,6 +13,8 @@ _TAGS = ("gifts", "outdoor", "sale", "kids", "gifts,sale", "outdoor,kids")
 _DWELL: Duration = 25 * SECOND
 _OLD_CART: Duration = 10 * DAY
 _MOST_INTERESTS = 15
+_THANKED = 0.6
+"""A buyer is still there for the thank-you page; others have closed the tab, or come back by way of their bank."""
 _HELP = 0.006
 """A visit of somebody known ends with a question that no order is behind."""
 
@@ -139,7 +141,8 @@ class Visit:
             self.introduce()
             place_order(self.floor, self.customer, self.now)
             self.now = self.floor.after(self.now, _DWELL)
-            self.do("page.viewed", {"url": f"{_SHOP}/thank-you"})
+            if self.floor.chance(_THANKED):
+                self.do("page.viewed", {"url": f"{_SHOP}/thank-you"})
 
 
 def play_visit(floor: Floor, customer: Customer, instant: Instant) -> Instant:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -16,6 +17,9 @@ from pydantic import Field, TypeAdapter
 
 from schemas.events import AnyEvent, Catalogue
 from schemas.instants import DAY, parse_rfc3339
+from schemas.wire import decode
+from streams.core.definitions import compile_definitions
+from streams.core.replay import replay
 from streams.sources.shop import DEFAULT_START, Kind, ShopPlan, census, events, lines
 from streams.sources.shop_customers import draw_customer
 
@@ -46,6 +50,14 @@ def test_every_event_validates_and_none_has_a_field_that_the_schema_does_not_kno
 
 def test_every_event_type_occurs() -> None:
     assert {event.type for event in parsed_events()} == set(Catalogue.topic_of)
+
+
+def test_every_shipped_segment_has_had_a_member() -> None:
+    definitions = compile_definitions((Path(__file__).parents[2] / "segments.toml").read_text())
+    plan = ShopPlan(customers=100, days=320, seed=4)
+    run = replay((decode(orjson.dumps(event)) for event in events(plan)), definitions, plan.end)
+    entered = {transition.segment.key for _customer, transition in run.transitions if transition.entered}
+    assert entered == {segment.key for segment in definitions.segments}
 
 
 def test_ids_are_unique() -> None:
