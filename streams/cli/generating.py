@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from schemas.instants import DAY, Instant, parse_rfc3339, rfc3339
+from streams.clock import wall_clock
 from streams.sources.files import SourceError, write_atomically
 from streams.sources.shop import DEFAULT_START, Line, Mark, ShopPlan, census, marked_lines
 
@@ -125,6 +126,10 @@ def _generate(  # noqa: PLR0913 # one parameter for each option of the command
         typer.echo(orjson.dumps(generated.as_json()), err=to_stdout)
     else:
         Console(stderr=to_stdout).print(_table(generated))
+        if plan.end > wall_clock():
+            typer.echo(
+                f"the days end in the future, at {rfc3339(plan.end)}: a worker refuses what is not past", err=True
+            )
 
 
 def write_lines(plan: ShopPlan, sink: BinaryIO, on_progress: Callable[[Instant], None]) -> Generated:

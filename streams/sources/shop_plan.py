@@ -8,7 +8,8 @@ from random import Random
 
 from schemas.instants import DAY, Instant, parse_rfc3339, rfc3339
 
-DEFAULT_START: Instant = parse_rfc3339("2026-01-01T00:00:00Z")
+DEFAULT_START: Instant = parse_rfc3339("2024-01-01T00:00:00Z")
+"""Long enough ago that two years of a shop are past: a worker refuses what lies in the future."""
 LATEST_END: Instant = parse_rfc3339("2199-01-01T00:00:00Z")
 """Broken lines from the far future lie after it."""
 MAX_CUSTOMERS = 2**31

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from streams.cli import generating
+from streams.clock import wall_clock
 from streams.sources.shop import Mark, ShopPlan, census, lines, marked_lines
 
 PLAN = ShopPlan(customers=30, days=20, seed=5, duplicates=0.05, late=0.05, broken=0.05)
@@ -58,6 +59,19 @@ def test_the_summary_counts_what_was_written(app: typer.Typer, tmp_path: Path) -
         "customers_by_kind": census(PLAN),
     }
     assert summary["lines"] == summary["events"] + summary["duplicates"] + summary["broken"]
+
+
+@pytest.mark.parametrize(("options", "warned"), [([], False), (["--start", "2190-01-01T00:00:00Z"], True)])
+def test_days_that_are_not_over_are_told_of(
+    app: typer.Typer, tmp_path: Path, options: list[str], *, warned: bool
+) -> None:
+    result = CliRunner().invoke(app, [*ARGUMENTS, "--out", str(tmp_path / "events.jsonl"), *options])
+    assert result.exit_code == 0
+    assert ("the days end in the future" in result.stderr) is warned
+
+
+def test_two_years_of_a_shop_are_past_where_no_start_is_given() -> None:
+    assert ShopPlan(customers=1, days=730).end < wall_clock()
 
 
 def test_start_and_currency_reach_the_events(app: typer.Typer) -> None:
