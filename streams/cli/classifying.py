@@ -1,7 +1,7 @@
 """`segments classify`: the pure core alone on a file; no Kafka, no Redis."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,9 +19,10 @@ from streams.core.admission import admit
 from streams.core.changes import change_json
 from streams.core.definitions import Definitions
 from streams.core.replay import Replay
-from streams.sources.files import open_events, write_atomically
+from streams.sources.files import PIPE, numbered_events, write_atomically
 
 _SHOWN = 5
+_LINES_PER_REPORT = 2_000
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +38,12 @@ class Log:
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
-    def read(self, path: Path, definitions: Definitions) -> None:
-        """Read a file; a line that the worker would refuse is counted."""
-        now = wall_clock()
-        for number, line in enumerate(open_events(path), start=1):
+    def read(self, path: Path, definitions: Definitions, as_of: Instant, on_progress: Callable[[int], None]) -> None:
+        """Read a file; a line that a worker would refuse, now or at `as_of` if that is later, is counted."""
+        now = max(wall_clock(), as_of)
+        for number, line in numbered_events(path):
+            if number % _LINES_PER_REPORT == 0:
+                on_progress(number)
             try:
                 event = decode(line)
                 admit(event, now, definitions.rates)
@@ -55,24 +58,34 @@ class Log:
 
 @command
 def _classify(
-    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz.")],
+    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz; '-' is standard input.")],
     definitions_file: Annotated[Path | None, typer.Option("--definitions", help="Another definitions file.")] = None,
     as_of: Annotated[
         str | None, typer.Option(help="The instant to answer for; that of the last event if not given.")
     ] = None,
-    changes: Annotated[Path | None, typer.Option(help="Write every transition, in order, one a line.")] = None,
-    members: Annotated[Path | None, typer.Option(help="Write {segment: [customer ids, sorted]}.")] = None,
+    changes: Annotated[
+        Path | None, typer.Option(help="Write every transition, in order, one a line; '-' is standard output.")
+    ] = None,
+    members: Annotated[
+        Path | None, typer.Option(help="Write {segment: [customer ids, sorted]}; '-' is standard output.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
 ) -> None:
-    """Classify a file of events as of an instant: the same answers as the running system, from the same core."""
+    """Classify a file of events as of an instant: the same answers as the running system, from the same core.
+
+    The summary goes to standard output, or to standard error if something else goes there.
+    """
+    if changes == members == PIPE:
+        raise typer.BadParameter("only one of --changes and --members can be standard output")
     definitions = load_definitions(definitions_file)
     until = _instant(as_of)
     log = Log()
-    log.read(file, definitions)
-    if until is None:
-        until = log.lines[-1][0] if log.lines else 0
     run = Replay(definitions)
     with progress() as bar:
+        reading = bar.add_task("read", total=None)
+        log.read(file, definitions, until or 0, lambda lines: bar.update(reading, completed=lines))
+        if until is None:
+            until = log.lines[-1][0] if log.lines else 0
         for _at, _id, line in bar.track([row for row in log.lines if row[0] <= until], description="classify"):
             run.feed(decode(line))
     run.finish(until)
@@ -82,7 +95,7 @@ def _classify(
     if members is not None:
         with write_atomically(members) as sink:
             sink.write(orjson.dumps(run.members(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    _report(run, log, until, as_json=as_json)
+    _report(run, log, until, as_json=as_json, to_stderr=PIPE in {changes, members})
 
 
 def _instant(text: str | None) -> Instant | None:
@@ -102,7 +115,7 @@ def _change_lines(run: Replay) -> Iterator[bytes]:
         )
 
 
-def _report(run: Replay, log: Log, until: Instant, *, as_json: bool) -> None:
+def _report(run: Replay, log: Log, until: Instant, *, as_json: bool, to_stderr: bool) -> None:
     sizes = {key: len(ids) for key, ids in run.members().items()}
     if as_json:
         summary: dict[str, Any] = {
@@ -113,7 +126,7 @@ def _report(run: Replay, log: Log, until: Instant, *, as_json: bool) -> None:
             "transitions": len(run.transitions),
             "members": sizes,
         }
-        print_json(summary)
+        print_json(summary, to_stderr=to_stderr)
     else:
         title = f"{len(run.customers)} customers, {len(run.transitions)} transitions, as of {rfc3339(until)}"
         table = Table(title=title)
@@ -121,7 +134,7 @@ def _report(run: Replay, log: Log, until: Instant, *, as_json: bool) -> None:
         table.add_column("members", justify="right")
         for key, size in sizes.items():
             table.add_row(key, str(size))
-        out.print(table)
+        (err if to_stderr else out).print(table)
     if log.refused:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(log.refused.items()))
         err.print(f"refused {log.refused.total()} lines: {reasons}", style="yellow", markup=False)

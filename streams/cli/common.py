@@ -74,10 +74,11 @@ def load_definitions(path: Any = None) -> Definitions:
     return compile_definitions((path or Settings().definitions_path()).read_text())
 
 
-def print_json(value: Any) -> None:
-    """One JSON object on standard output, for programs."""
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
-    sys.stdout.buffer.flush()
+def print_json(value: Any, *, to_stderr: bool = False) -> None:
+    """One JSON object on standard output, for programs; on standard error where the output itself goes there."""
+    stream = sys.stderr.buffer if to_stderr else sys.stdout.buffer
+    stream.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
+    stream.flush()
 
 
 def progress() -> AbstractContextManager[Progress]:

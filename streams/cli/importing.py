@@ -35,7 +35,7 @@ def _currency_code(text: str | None) -> str | None:
 
 def _import(
     form: Annotated[FormatName, typer.Argument(metavar="FORMAT", help=" | ".join(FormatName))],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The data set, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The data set, plain or gzip; '-' is standard input.")],
     out: Annotated[str, typer.Option("--out", help="Where the events go, one a line; '-' is standard output.")],
     *,
     currency: Annotated[

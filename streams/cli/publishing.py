@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @command
 def _publish(
-    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz.")],
+    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz; '-' is standard input.")],
     rate: Annotated[float | None, typer.Option(help="Events a second; else as fast as possible.", min=0.1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
 ) -> None:

@@ -1,17 +1,20 @@
-"""Files of an import: lines in (plain or gzip, UTF-8 or Latin-1), events out (all of them, or no file)."""
+"""Files: lines in (plain or gzip, UTF-8 or Latin-1), events out (all of them, or no file); `-` is a pipe."""
 
 import gzip
 import io
 import os
+import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINES_PER_REPORT = 2_000
+PIPE = Path("-")
+"""Standard input where a file is read, standard output where one is written."""
 
 
 class SourceError(Exception):
@@ -41,8 +44,8 @@ def read_lines(path: Path, on_progress: Callable[[int], None]) -> Generator[str,
 def _opened(path: Path) -> Iterator[io.BufferedReader]:
     """A file to read; every trouble with it becomes one sentence."""
     try:
-        with path.open("rb") as raw:
-            yield raw
+        with nullcontext(sys.stdin.buffer) if path == PIPE else path.open("rb") as raw:
+            yield cast("io.BufferedReader", raw)
     except FileNotFoundError as error:
         raise SourceError(f"{path} does not exist") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -70,12 +73,16 @@ def _decoded(line: bytes) -> str:
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name only when the block ends without an error.
 
-    A device or a pipe (`/dev/null`) is written to directly: it must not be replaced by a file. A symbolic link stays,
-    and the file that it names is replaced.
+    A device or a pipe (`/dev/null`, `-`) is written to directly: it must not be replaced by a file. A symbolic link
+    stays, and the file that it names is replaced.
 
     Raises:
         SourceError: the file cannot be written.
     """
+    if path == PIPE:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     target = path.resolve()
     try:
         if target.exists() and not target.is_file():
@@ -110,7 +117,12 @@ def open_events(path: Path) -> Iterator[bytes]:
     Raises:
         SourceError: the file is missing, unreadable, or a damaged gzip file.
     """
+    return (line for _number, line in numbered_events(path))
+
+
+def numbered_events(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The same, each with the number of its line in the file, as an editor counts."""
     with _opened(path) as raw:
-        for line in _unpacked(raw):
-            if stripped := line.strip():
-                yield stripped
+        for number, line in enumerate(_unpacked(raw), start=1):
+            if stripped := (line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line).strip():
+                yield number, stripped

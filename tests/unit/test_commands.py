@@ -1,5 +1,7 @@
 """`segments check` and `segments classify`: what they answer, and how they fail."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -130,13 +132,41 @@ def test_two_runs_are_alike_byte_for_byte_and_the_order_of_lines_does_not_matter
 
 def test_lines_that_are_no_events_are_counted_by_reason(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    path.write_bytes(orjson.dumps(order("a", 0)) + b"\nnot json\n\n" + orjson.dumps(order("b", 0, currency="XXX")))
+    rows = [
+        b"\xef\xbb\xbf" + orjson.dumps(order("a", 0)),
+        b"",
+        b"not json",
+        orjson.dumps(order("b", 0, currency="XXX")),
+    ]
+    path.write_bytes(b"\n".join(rows))
     result = run("classify", str(path), "--json")
     assert result.exit_code == 0
     summary = orjson.loads(result.stdout)
     assert summary["refused"] == {"not_json": 1, "unknown_currency": 1}
     assert summary["customers"] == 1
-    assert "line 2" in result.stderr
+    assert "line 3: " in result.stderr
+    assert "line 4: no rate for XXX" in result.stderr
+
+
+def test_what_lies_in_the_future_is_refused_unless_it_is_past_as_of_the_instant_asked_for(tmp_path: Path) -> None:
+    events = write(tmp_path / "events.jsonl", [order("a", 0), order("b", 36_500)])
+    members = tmp_path / "members.json"
+    for options, refused, found in (
+        ([], {"future": 1}, ["a"]),
+        (["--as-of", rfc3339(START + 36_501 * DAY)], {}, ["a", "b"]),
+    ):
+        result = run("classify", events, *options, "--members", str(members), "--json")
+        assert orjson.loads(result.stdout)["refused"] == refused
+        assert orjson.loads(members.read_bytes())["first_time_buyer"] == found
+
+
+def test_a_pipe_leads_in_and_out() -> None:
+    line = orjson.dumps(order("a", 0))
+    program = [str(Path(sys.executable).parent / "segments"), "classify", "-"]
+    done = subprocess.run([*program, "--members", "-", "--json"], input=line, capture_output=True, check=True)
+    assert orjson.loads(done.stdout)["first_time_buyer"] == ["a"]
+    assert orjson.loads(done.stderr)["customers"] == 1
+    assert run("classify", "-", "--members", "-", "--changes", "-").exit_code == 2
 
 
 def test_an_instant_without_an_offset_is_a_usage_error(tmp_path: Path) -> None:
