@@ -15,8 +15,9 @@ from typing import Any
 
 from schemas.instants import DAY, MINUTE, Duration, Instant
 
-MAX_CART_CHANGES = 100
-MAX_CONTACTS = 20
+MAX_CART_CHANGES = 500
+MAX_CONTACTS = 200
+"""Both are more than a person comes to: within them, what rules read of a cart or of a month's contacts is exact."""
 MAX_ATTRIBUTES = 64
 VISITS_KEPT: Duration = 91 * DAY
 """A day longer than a rule may ask, so that what is forgotten at the edge never shows in an answer."""

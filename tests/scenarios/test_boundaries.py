@@ -177,6 +177,13 @@ def test_what_is_just_not_enough_changes_nothing(segment: str, before: list[Even
     assert not [t for t in found if t.event is not None and t.segment.key == segment]
 
 
+def test_a_busy_day_is_remembered_whole() -> None:
+    talks = [contacted(n, f"c{n}", "product", sentiment=0) for n in range(1, 100)]
+    assert "delivery_issue" in after([contacted(0, "c0", "delivery"), *talks]).since
+    fickle = [change(2 * n + late, "other") for n in range(1, 200) for late, change in enumerate((added, removed))]
+    assert after([added(0, "first"), *fickle]).profile.cart.items == 1
+
+
 def test_each_shipped_segment_is_both_entered_and_left_here() -> None:
     words = {word for word, _before, _at in [*BY_TIME, *BY_EVENT]}
     assert {segment.key for segment in shipped().segments} == set(SEGMENTS)
