@@ -2,6 +2,7 @@
 
 Two layouts, told apart by their number of columns: the master set's `id date cds dollars` and the sample's
 `master_id sample_id date cds dollars`; blanks (or commas) between, a header or none. The customer is the master id.
+A date may be written `1997-01-01` and anything stand in quotes, as when a spreadsheet has saved the file.
 """
 
 import re
@@ -19,7 +20,8 @@ NAME = "cdnow"
 WANTED = "columns id, date (YYYYMMDD), CDs, dollars, or master id, sample id, date, CDs, dollars"
 
 _LAYOUTS = (4, 5)
-_DATE = re.compile(r"\d{8}", re.ASCII)
+_DATE = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)", re.ASCII)
+_MARKS = str.maketrans(",", " ", '"')
 _CDS = re.compile(r"\d{1,9}", re.ASCII)
 _CENTS = re.compile(r".*\.\d\d")
 
@@ -40,9 +42,10 @@ def read(lines: Iterable[str], currency: str, summary: Summary) -> Iterator[Reco
 
 def _start(lines: Iterator[str]) -> tuple[Iterator[str], int]:
     """The lines from the first one of data on, and their number of columns."""
-    first = next(lines, "")
+    filled = (line for line in lines if not line.isspace())
+    first = next(filled, "")
     if not _is_data(first):
-        first = next(lines, "")
+        first = next(filled, "")
     if not _is_data(first):
         raise ColumnsError(WANTED)
     return chain([first], lines), len(_split(first))
@@ -55,7 +58,7 @@ def _is_data(line: str) -> bool:
 
 
 def _split(line: str) -> list[str]:
-    return line.replace(",", " ").split()
+    return line.translate(_MARKS).split()
 
 
 def _parse(width: int, currency: str, orders_of_day: Counter[str], line: str) -> Record:
@@ -69,7 +72,7 @@ def _parse(width: int, currency: str, orders_of_day: Counter[str], line: str) ->
     if torn or dollars.is_signed() or _CDS.fullmatch(cds) is None:
         raise LineError(Skip.BAD_NUMBER)
     customer_id, occurred_at = identifier(customer), _midnight(date)
-    day = f"{customer_id}:{date}"
+    day = f"{customer_id}:{date.replace('-', '')}"
     orders_of_day[day] += 1
     order_id = f"{day}:{orders_of_day[day]}"
     order = record(NAME, order_id, "order.placed", occurred_at, customer_id)
@@ -78,10 +81,11 @@ def _parse(width: int, currency: str, orders_of_day: Counter[str], line: str) ->
 
 @lru_cache(maxsize=4_096)
 def _midnight(date: str) -> str:
-    """RFC 3339 of the first second of a day written `19970101`, taken as UTC."""
-    if _DATE.fullmatch(date) is None:
+    """RFC 3339 of the first second of a day written `19970101` or `1997-01-01`, taken as UTC."""
+    found = _DATE.fullmatch(date)
+    if found is None:
         raise LineError(Skip.BAD_TIME)
     try:
-        return rfc3339(datetime(int(date[:4]), int(date[4:6]), int(date[6:]), tzinfo=UTC))
+        return rfc3339(datetime(int(found[1]), int(found[3]), int(found[4]), tzinfo=UTC))
     except ValueError as error:
         raise LineError(Skip.BAD_TIME) from error

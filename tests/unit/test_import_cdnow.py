@@ -35,6 +35,8 @@ ORDER = {
         "customer id  date of purchase  number of CDs  dollar value\n 00011 19970118  1    9.70\n",
         "master_id sample_id date cds dollars\r\n 00011 0001 19970118  1    9.70\r\n",
         "id,date,cds,dollars\n00011,19970118,1,9.7\n",
+        '"id","date","cds","dollars"\n"00011","1997-01-18",1,9.7\n',
+        "\nid\tdate\tcds\tdollars\n\n00011\t1997-01-18\t1\t9.70\n",
     ],
 )
 def test_both_layouts_with_and_without_header_make_the_same_order(text: str) -> None:
@@ -66,6 +68,7 @@ def test_order_ids_do_not_depend_on_other_customers() -> None:
         ("00022 0002 19970101 1 14.96", Skip.WRONG_COLUMNS),
         ("00022 19970230 1 14.96", Skip.BAD_TIME),
         ("00022 yesterday 1 14.96", Skip.BAD_TIME),
+        ("00022 1997-0101 1 14.96", Skip.BAD_TIME),
         ("00022 19970101 one 14.96", Skip.BAD_NUMBER),
         ("00022 19970101 1 -14.96", Skip.BAD_NUMBER),
         ("00022 19970101 1 free", Skip.BAD_NUMBER),
