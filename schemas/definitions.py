@@ -1,13 +1,17 @@
 """The definitions file: segments as data, checked with these models. Rules are compiled by the core."""
 
+import re
 import tomllib
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.errors import DefinitionsError
 from schemas.fields import Currency
+from schemas.places import find, place
 
 SegmentKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -45,14 +49,41 @@ def parse_definitions(text: str) -> DefinitionsFile:
     """A definitions file from its text; rules are not compiled here.
 
     Raises:
-        DefinitionsError: not TOML, or not of this form; one line per fault.
+        DefinitionsError: not TOML, or not of this form; one line per fault, with its place where that is known.
     """
     try:
         body: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionsError([f"not TOML: {error}"]) from None
+        raise DefinitionsError([_syntax_fault(text, str(error))]) from None
     try:
         return DefinitionsFile.model_validate(body)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)]
-        raise DefinitionsError(faults) from None
+        raise DefinitionsError([_form_fault(text, fault) for fault in error.errors(include_url=False)]) from None
+
+
+def _syntax_fault(text: str, message: str) -> str:
+    """Tomllib's message, its place first: it ends in "(at line 2, column 14)" or "(at end of document)"."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if found is None:
+        return f"not TOML: {message}"
+    where = f"line {found[2]} column {found[3]}" if found[2] else place(text, len(text))
+    return f"{where}: not TOML: {found[1]}"
+
+
+def _form_fault(text: str, fault: ErrorDetails) -> str:
+    """A fault that pydantic found, with its place, and for an unknown key the nearest one that there is."""
+    path = [str(step) for step in fault["loc"] if step != "[key]"]
+    message = fault["msg"]
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(path[-1], _keys_of(path[:-1]), 1, 0.5)
+        known = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_keys_of(path[:-1]))}"
+        message = f"unknown key; {known}"
+    offset = find(text, path)
+    where = "" if offset is None else f"{place(text, offset)}: "
+    return f"{where}{'.'.join(path)}: {message}"
+
+
+def _keys_of(path: list[str]) -> list[str]:
+    """What the table at a path may hold."""
+    models: dict[tuple[str, ...], type[BaseModel]] = {(): DefinitionsFile, ("currency",): CurrencyTable}
+    return list(models.get(tuple(path), SegmentDefinition).model_fields)

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.definitions import DefinitionsFile, parse_definitions
 from schemas.errors import DefinitionsError
 from schemas.instants import Instant
+from schemas.places import find, place
 from streams.core.advance import ALL
 from streams.core.errors import Fault, RuleError
 from streams.core.language.catalogue import unknown
@@ -25,6 +26,8 @@ MAX_REFERENCES = 256
 EVERYTHING = ALL + 1
 """Asks for all rules, whatever they read."""
 
+_OPENING = re.compile(r"[\w.\"' \t]*?\bwhen[\"']?[ \t]*=[ \t]*(\"\"\"\n?|'''\n?|\"|')")
+"""From a rule's key to where its text begins."""
 _TOO_LONG = f"more than {MAX_CHAIN} segments in a chain; say it with fewer"
 
 
@@ -179,14 +182,10 @@ class _Compiler:
 
 def _place(text: str, key: str, when: str, fault: Fault) -> str:
     """A fault with its line and column in the file, as an editor counts them."""
-    header = re.search(rf"^[ \t]*\[segments\.\"?{re.escape(key)}\"?\]", text, re.MULTILINE)
-    start = re.compile(r"^[ \t]*when[ \t]*=[ \t]*(\"\"\"\n?|'''\n?|\"|')", re.MULTILINE).search(
-        text, header.end() if header else 0
-    )
-    if header is None or start is None:
+    offset = find(text, ("segments", key, "when"))
+    start = None if offset is None else _OPENING.match(text, offset)
+    if start is None:
         return f"[segments.{key}] column {fault.offset + 1} of its rule: {fault.message}"
     blank = len(when) - len(when.lstrip())
     position = min(start.end() + blank + fault.offset, len(text))
-    line = text.count("\n", 0, position) + 1
-    column = position - (text.rfind("\n", 0, position) + 1) + 1
-    return f"line {line} column {column}: [segments.{key}] {fault.message}"
+    return f"{place(text, position)}: [segments.{key}] {fault.message}"

@@ -57,7 +57,7 @@ def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Rule:
             warnings.simplefilter("ignore")
             tree = ast.parse(line, mode="eval")
     except SyntaxError as error:
-        offset = max(0, (error.offset or 1) - 1)
+        offset = error.offset - 1 if error.offset else len(line)  # 0: the end came too early
         raise RuleError(Fault(offset, f"not an expression: {error.msg}")) from None
     except (ValueError, RecursionError, MemoryError):
         raise RuleError(Fault(0, "not an expression: nested too deeply, or not text")) from None
