@@ -20,7 +20,9 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: Annotated[str, Field(validation_alias="KAFKA_BOOTSTRAP_SERVERS")] = "127.0.0.1:9092"
     """Bootstrap servers, comma-separated."""
-    redis_url: Annotated[str, Field(validation_alias="REDIS_URL")] = "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[str, Field(validation_alias="REDIS_URL", pattern="^(rediss?|unix)://")] = (
+        "redis://127.0.0.1:6379/0"
+    )
     group: str = "live-segments"
     """Kafka consumer group; also names the application."""
     topic_prefix: str = ""
@@ -56,3 +58,8 @@ class Settings(BaseSettings):
             return self.definitions
         here = Path("segments.toml")
         return next(path for path in (here, _SHIPPED, _CHECKOUT) if path.exists() or path == _CHECKOUT)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting, by the name that pydantic calls it."""
+    return name if name.isupper() else f"SEGMENTS_{name.upper()}"

@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from schemas.errors import UndecodableError
-from schemas.instants import Instant, parse_rfc3339, rfc3339
+from schemas.instants import Instant, rfc3339
 from schemas.wire import decode
-from streams.cli.common import command, err, load_definitions, out, print_json, progress
+from streams.cli.common import command, err, instant, load_definitions, out, print_json, progress
 from streams.clock import wall_clock
 from streams.core.admission import admit
 from streams.core.changes import change_json
@@ -78,7 +78,7 @@ def _classify(
     if changes == members == PIPE:
         raise typer.BadParameter("only one of --changes and --members can be standard output")
     definitions = load_definitions(definitions_file)
-    until = _instant(as_of)
+    until = instant(as_of, "--as-of")
     log = Log()
     run = Replay(definitions)
     with progress() as bar:
@@ -96,15 +96,6 @@ def _classify(
         with write_atomically(members) as sink:
             sink.write(orjson.dumps(run.members(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     _report(run, log, until, as_json=as_json, to_stderr=PIPE in {changes, members})
-
-
-def _instant(text: str | None) -> Instant | None:
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--as-of") from None
 
 
 def _change_lines(run: Replay) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """What every command shares: consoles, settings, errors that end with one clear line and an exit code."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
@@ -10,15 +11,17 @@ from typing import Any, ParamSpec, TypeVar
 import orjson
 import typer
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from schemas.errors import SchemaError
+from schemas.instants import Instant, parse_rfc3339
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.errors import CoreError
 from streams.kafka.errors import KafkaSideError
-from streams.settings import Settings
+from streams.settings import Settings, variable
 from streams.sources.files import SourceError
 from streams.stacks import StackError
 from streams.state.port import StateError
@@ -40,8 +43,20 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except (SchemaError, CoreError, StateError, KafkaSideError, SourceError, StackError, OSError) as error:
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAULT) from None
+        except OSError as error:
+            err.print(f"{error.filename or 'system'}: {error.strerror or error}", style="red", markup=False)
+            raise typer.Exit(FAULT) from None
+        except (SchemaError, CoreError, StateError, KafkaSideError, SourceError, StackError) as error:
             err.print(str(error), style="red", markup=False)
+            raise typer.Exit(FAULT) from None
+        except ValidationError as error:
+            if error.title != Settings.__name__:
+                raise
+            for fault in error.errors():
+                err.print(f"{variable(str(fault['loc'][0]))}: {fault['msg']}", style="red", markup=False)
             raise typer.Exit(FAULT) from None
         except (RedisError, KafkaError) as error:
             settings = Settings()
@@ -62,6 +77,19 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(main)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def instant(text: str | None, option: str) -> Instant | None:
+    """The instant that an option names.
+
+    Raises:
+        BadParameter: it is no date and time, or has no offset.
+    """
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except (ValueError, OverflowError):
+        message = f"'{text}' is no instant; write it as in 2026-01-31T12:00:00Z"
+        raise typer.BadParameter(message, param_hint=option) from None
 
 
 def load_definitions(path: Any = None) -> Definitions:

@@ -1,7 +1,7 @@
 """`segments check`: are the definitions good?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,7 +26,10 @@ def _check(
 ) -> None:
     """Check definitions: every fault with its line and column. Exit 1 if there is any."""
     if catalogue:
-        _print_catalogue()
+        if as_json:
+            print_json(_catalogue())
+        else:
+            _print_catalogue()
         return
     path = file or Settings().definitions_path()
     try:
@@ -55,6 +58,18 @@ def _print_segments(definitions: Definitions, path: Path) -> None:
     for segment in definitions.segments:
         table.add_row(segment.key, " ".join(segment.when.split()))
     out.print(table)
+
+
+def _catalogue() -> dict[str, Any]:
+    """The language for programs: an editor that completes, a form that builds rules."""
+    return {
+        "fields": {
+            name: {"kind": entry.kind, "unit": entry.unit, "meaning": entry.meaning, "from": entry.source}
+            for name, entry in FIELDS.items()
+        },
+        "series": {name: {"values": row.values, "meaning": row.meaning} for name, row in SERIES.items()},
+        "functions": FUNCTIONS,
+    }
 
 
 def _print_catalogue() -> None:

@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 
 from consumers.subscription import ChangeStream
-from schemas.instants import NEVER, Instant, parse_rfc3339, rfc3339
+from schemas.instants import NEVER, Instant, rfc3339
 from schemas.transitions import SegmentChange
-from streams.cli.common import FAULT, command, err, load_definitions, out, print_json, run
+from streams.cli.common import FAULT, command, err, instant, load_definitions, out, print_json, run
 from streams.clock import clock_of
 from streams.core.definitions import Definitions, Segment
 from streams.core.errors import CoreError
@@ -131,9 +131,9 @@ def _why(
 ) -> None:
     """Why a customer is in a segment or not: each clause with its value, its threshold, and until when that holds."""
     definitions = load_definitions(definitions_file)
-    rule = _segment(definitions, segment)
+    rule, asked = _segment(definitions, segment), instant(at, "--at")
     state = _state(customer)
-    now = max(clock_of(Settings())() if at is None else parse_rfc3339(at), state.profile.seen_at)
+    now = max(clock_of(Settings())() if asked is None else asked, state.profile.seen_at)
     holds, until = rule.judge(state.profile, now)
     clauses = explain(rule.rule, state.profile, now, definitions.currency)
     answer = {
@@ -149,16 +149,26 @@ def _why(
     if as_json:
         print_json(answer)
         return
-    verb = "leaves" if holds else "may enter"
+    for line in why_lines(answer):
+        out.print(line, markup=False)
+
+
+def why_lines(answer: dict[str, Any]) -> list[str]:
+    """The answer of `why` for people. Not a table: clauses are long, and none of their figures may be cut off."""
+    verb = "leaves" if answer["member"] else "may enter"
     ending = f"{verb} at {answer['until']} if nothing else happens" if answer["until"] else "until something happens"
-    out.print(f"{customer} is {'' if holds else 'not '}in {segment} at {answer['at']}: {ending}")
-    table = Table(title=str(answer["rule"]))
-    for column in ("clause", "value", "threshold", "holds", "until"):
-        table.add_column(column)
-    for row in clauses:
-        cells = [row["clause"], row["value"], row["threshold"], "yes" if row["holds"] else "no", row["until"]]
-        table.add_row(*("-" if cell is None else str(cell) for cell in cells))
-    out.print(table)
+    is_in = "is in" if answer["member"] else "is not in"
+    lines = [
+        f"{answer['customer']} {is_in} {answer['segment']} at {answer['at']}: {ending}",
+        f"rule: {answer['rule']}",
+    ]
+    for row in answer["clauses"]:
+        value, threshold = ("none" if row[name] is None else row[name] for name in ("value", "threshold"))
+        lines += [
+            f"  {'yes' if row['holds'] else 'no':<3}  {row['clause']}",
+            f"       value {value}, threshold {threshold}, until {row['until'] or 'something happens'}",
+        ]
+    return lines
 
 
 @command

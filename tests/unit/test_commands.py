@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from schemas.instants import DAY, rfc3339
 from schemas.transitions import SegmentChange
+from streams.cli.looking import why_lines
 from streams.cli.main import app
 from streams.sources.shop import ShopPlan, lines
 
@@ -148,6 +149,58 @@ def test_lines_that_are_no_events_are_counted_by_reason(tmp_path: Path) -> None:
     assert "line 4: no rate for XXX" in result.stderr
 
 
+def test_the_catalogue_is_there_for_programs() -> None:
+    catalogue = orjson.loads(run("check", "--catalogue", "--json").stdout)
+    assert catalogue["fields"]["orders.spend"]["kind"] == "money"
+    assert catalogue["series"]["orders"]["values"] == {"total": "money"}
+    assert catalogue["functions"]["since"].startswith("since(instant)")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SEGMENTS_PARTITIONS", "many", "SEGMENTS_PARTITIONS: Input should be a valid integer"),
+        ("SEGMENTS_DUE_INTERVAL", "1", "SEGMENTS_DUE_INTERVAL: Input should be less than or equal to 0.25"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL: String should match pattern"),
+    ],
+)
+def test_a_bad_setting_is_one_line_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run("health")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(says)
+    assert "Traceback" not in result.output
+
+
+def test_why_cuts_nothing_off_however_narrow_the_terminal_is() -> None:
+    clause = {"clause": "since(orders.last_at) >= days(30)", "value": "2d 10h", "threshold": "30d", "holds": False}
+    answer = {"customer": "ann", "segment": "vip", "member": False, "at": "2026-01-01T00:00:00Z"}
+    told = {"until": "2026-04-28T13:15:08.354Z"}
+    assert why_lines(
+        {**answer, **told, "rule": "…", "clauses": [clause | told, clause | {"value": None, "until": None}]}
+    ) == [
+        "ann is not in vip at 2026-01-01T00:00:00Z: may enter at 2026-04-28T13:15:08.354Z if nothing else happens",
+        "rule: …",
+        "  no   since(orders.last_at) >= days(30)",
+        "       value 2d 10h, threshold 30d, until 2026-04-28T13:15:08.354Z",
+        "  no   since(orders.last_at) >= days(30)",
+        "       value none, threshold 30d, until something happens",
+    ]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    source = tmp_path / "shop.jsonl"
+    source.write_bytes(b"\n".join(lines(ShopPlan(customers=100, days=100, seed=5, broken=0))))
+    program = [str(Path(sys.executable).parent / "segments"), "classify", str(source), "--changes", "-"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as classify:
+        assert classify.stdout is not None
+        assert classify.stderr is not None
+        classify.stdout.close()
+        assert classify.stderr.read() == b""
+
+
 def test_what_lies_in_the_future_is_refused_unless_it_is_past_as_of_the_instant_asked_for(tmp_path: Path) -> None:
     events = write(tmp_path / "events.jsonl", [order("a", 0), order("b", 36_500)])
     members = tmp_path / "members.json"
@@ -171,6 +224,7 @@ def test_a_pipe_leads_in_and_out() -> None:
 
 def test_an_instant_without_an_offset_is_a_usage_error(tmp_path: Path) -> None:
     events = write(tmp_path / "events.jsonl", [order("a", 0)])
-    result = run("classify", events, "--as-of", "2026-01-01")
-    assert result.exit_code == 2
-    assert "2026-01-31T12:00:00Z" in " ".join(result.stderr.split())
+    for arguments in (["classify", events, "--as-of"], ["why", "ann", "vip", "--at"]):
+        result = run(*arguments, "2026-01-01")
+        assert result.exit_code == 2
+        assert "2026-01-31T12:00:00Z" in " ".join(result.stderr.split())
