@@ -1,0 +1,47 @@
+"""What the README tells a newcomer to type works as it stands there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import orjson
+from typer.testing import CliRunner
+
+from streams.cli.main import app
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+EXAMPLES: list[list[str]] = [
+    line.removeprefix("$ segments ").partition("#")[0].split()
+    for line in README.splitlines()
+    if line.startswith("$ segments ")
+]
+
+
+def example(command: str) -> list[str]:
+    (found,) = [words for words in EXAMPLES if words[0] == command]
+    return found
+
+
+def test_the_shop_that_is_made_up_has_the_customer_who_is_looked_up(tmp_path: Path) -> None:
+    shop, members = tmp_path / "shop.jsonl", tmp_path / "members.json"
+    generate = [str(shop) if word == example("publish")[1] else word for word in example("generate")]
+    assert CliRunner().invoke(app, generate).exit_code == 0
+    as_of = ["--as-of", "2026-01-01T00:00:00Z"]
+    assert CliRunner().invoke(app, ["classify", str(shop), *as_of, "--members", str(members)]).exit_code == 0
+    found = orjson.loads(members.read_bytes())
+    _why, customer, segment = example("why")
+    assert example("show")[1] == customer
+    assert customer in found[segment]
+    assert customer in found[example("members")[1]]
+
+
+def test_every_command_that_is_named_is_there() -> None:
+    for words in EXAMPLES:
+        assert CliRunner().invoke(app, [words[0], "--help"]).exit_code == 0
+
+
+def test_the_rule_that_is_shown_is_the_one_that_is_shipped() -> None:
+    shipped = tomllib.loads((Path(__file__).parents[2] / "segments.toml").read_text())
+    (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    for key, definition in tomllib.loads(shown)["segments"].items():
+        assert shipped["segments"][key]["when"] == definition["when"]
