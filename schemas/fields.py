@@ -74,8 +74,11 @@ Url = Annotated[str, Field(max_length=4_096)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["GBP"])]
 """ISO 4217 code."""
 
+MAX_MONEY = 10**13
+"""Minor units."""
+
 Money = Annotated[
-    Annotated[int, Field(ge=0, le=10**13)] | Annotated[str, Field(pattern=r"^[0-9]{1,11}(\.[0-9]{1,3})?$")],
+    Annotated[int, Field(ge=0, le=MAX_MONEY)] | Annotated[str, Field(pattern=r"^[0-9]{1,11}(\.[0-9]{1,3})?$")],
     Field(
         description="An integer counts minor units (5990 is 59.90 GBP); text is a decimal number of major units "
         "('59.90'). A JSON fraction is refused: binary fractions are not money.",

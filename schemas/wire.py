@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.errors import Reason, UndecodableError
 from schemas.events import AnyEvent, Catalogue
+from schemas.fields import MAX_MONEY
 from schemas.names import ANONYMOUS, REROUTED
 from schemas.twins import event_decoder, instant_of
 
@@ -21,6 +23,9 @@ _validate: Callable[[bytes], AnyEvent] = _adapter.validator.validate_json
 _FAST: dict[str | None, Callable[[bytes], AnyEvent]] = {name: event_decoder(name) for name in Catalogue.by_topic}
 _FAST[None] = _FAST[REROUTED] = event_decoder(None)
 _FAULTS_SHOWN = 3
+_MONEY_KINDS = {"constrained-int", "constrained-str"}
+_MONEY = f"must be minor units as an integer (5990) or major units as text ('59.90'), from 0 to {MAX_MONEY} minor units"
+_ATTRIBUTE = "must be text of at most 256 characters, a number, true, false or null"
 _TYPE_LIKE = re.compile(r"[a-z_.]{1,64}")
 
 
@@ -100,16 +105,24 @@ def _diagnose(value: bytes, fault: ValidationError) -> UndecodableError:
 
 def _sentence(fault: ValidationError) -> str:
     errors = fault.errors(include_url=False, include_context=False, include_input=False)
-    parts = [_place(error["loc"][1:]) + ": " + error["msg"] for error in errors[:_FAULTS_SHOWN]]
-    more = len(errors) - _FAULTS_SHOWN
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+    parts = list(dict.fromkeys(_told(error) for error in errors))
+    more = len(parts) - _FAULTS_SHOWN
+    return "; ".join(parts[:_FAULTS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _place(steps: tuple[int | str, ...]) -> str:
-    """Where in the event; the names of attributes are the shop's own, and stay out of it."""
+def _told(error: ErrorDetails) -> str:
+    """A fault with its place. Of a value that may be of several kinds, pydantic tells one fault for each: we tell one.
+
+    The names of attributes are the shop's own, and stay out of it.
+    """
+    steps, message = list(error["loc"][1:]), error["msg"]
     if "attributes" in steps[:-1]:
-        steps = (*steps[: steps.index("attributes") + 1], "*")
-    return ".".join(str(step) for step in steps)
+        message = message if steps[-1] == "[key]" else _ATTRIBUTE
+        steps = [*steps[: steps.index("attributes") + 1], "*"]
+    elif steps and steps[-1] in _MONEY_KINDS:
+        message = _MONEY
+        del steps[-1]
+    return f"{'.'.join(str(step) for step in steps) or 'message'}: {message}"
 
 
 def route(value: bytes) -> tuple[str, str]:

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.events import MAX_ITEMS
+from schemas.fields import MAX_MONEY
 from streams.sources.parsing import (
     EXACT,
-    MAX_MONEY,
     Columns,
     decimal,
     each,

@@ -15,8 +15,6 @@ from streams.sources.summary import LineError, Skip, Summary
 
 EXACT = Context(prec=60)
 """Decimal arithmetic in which a sum of bounded numbers (see `decimal`) never rounds."""
-MAX_MONEY = 10**13
-"""Minor units that an event may carry; `schemas.fields.Money` refuses more."""
 
 _MAX_ID = 64
 """Shorter than the schema's 256, so that an event id made of a few of these fits too."""

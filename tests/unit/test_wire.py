@@ -122,6 +122,19 @@ def test_each_reason_is_tried() -> None:
     assert tried | {Reason.WRONG_TOPIC, Reason.FUTURE, Reason.UNKNOWN_CURRENCY} == set(Reason)
 
 
+@pytest.mark.parametrize("total", [59.9, -1, "59,90", None, True, 10**13 + 1])
+def test_of_money_one_thing_is_said(total: object) -> None:
+    detail = refusal(order(total=total)).detail
+    assert detail.startswith("total: must be minor units as an integer (5990) or major units as text ('59.90')")
+    assert ";" not in detail
+
+
+def test_of_an_attribute_one_thing_is_said_and_not_its_name() -> None:
+    updated = {**order(), "type": "customer.updated", "attributes": {"ann@example.org": [1]}}
+    detail = refusal(updated).detail
+    assert detail == "attributes.*: must be text of at most 256 characters, a number, true, false or null"
+
+
 def test_of_many_faults_three_are_named_and_the_rest_counted() -> None:
     detail = refusal({**order(), "id": 1, "source": 2, "order_id": 3, "currency": 4, "coupon": 5}).detail
     assert [part.partition(":")[0] for part in detail.split("; ")] == ["id", "source", "order_id", "and 2 more"]
