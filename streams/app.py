@@ -27,7 +27,7 @@ from streams.state.redis_store import RedisStore, connect
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 4
+MAX_WAITING = 2
 """Batches of one shard and topic that wait or are worked on."""
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a worker."""
@@ -174,7 +174,7 @@ def _faust_app(settings: Settings, program: Program) -> SegmentsApp:
         broker_request_timeout=max(20.0, settings.session_timeout * 2),
         broker_commit_interval=1.0,
         consumer_max_fetch_size=4 * 1024 * 1024,
-        stream_buffer_maxsize=16,
+        stream_buffer_maxsize=2,
     )
     app.program = program
     app.transport = BatchTransport(

@@ -14,7 +14,7 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-GC_THRESHOLDS = (100_000, 50, 100)
+GC_THRESHOLDS = (500_000, 50, 100)
 """Nearly nothing here lives in cycles, but a worker holds millions of objects: by default Python would walk all of
 them again and again, for up to a third of the time."""
 SWITCH_INTERVAL = 0.0005

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     """Static group membership: a stable name per worker spares a rebalance on a quick restart."""
     session_timeout: Annotated[float, Field(ge=1)] = 10.0
     """Seconds until a dead worker's shards move on."""
-    customers_in_memory: Annotated[int, Field(ge=100)] = 100_000
+    customers_in_memory: Annotated[int, Field(ge=100)] = 250_000
     """Per worker, over all its shards."""
     batch: Annotated[int, Field(ge=1, le=10_000)] = 2_000
     """Most records in one commit."""
