@@ -109,6 +109,7 @@ class Shard:
         self._commits = 0
         self._event_time: dict[str, Instant] = {}
         self._waiting: list[Waiting] = []
+        self._closed = False
         self._arrived = asyncio.Event()
         self.applied = 0
         """Records applied since the shard was opened."""
@@ -287,7 +288,7 @@ class Shard:
             StaleError: the store is not where this worker left it.
         """
         async with self._lock:
-            now = self._now()
+            now = None if self._closed else self._now()
             if now is None:
                 return 0
             rows = await self._ports.store.due(self.number, now, self._limits.dues)
@@ -345,8 +346,9 @@ class Shard:
         await self._commit(Outcome(self.number, self._definitions, self._sequence, self._ports.wall()), {})
 
     async def close(self) -> None:
-        """Wait until Kafka has everything that was committed."""
+        """Commit nothing more, and wait until Kafka has everything that was committed."""
         async with self._lock:
+            self._closed = True
             await self._relay.drain()
 
 

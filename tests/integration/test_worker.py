@@ -16,7 +16,7 @@ from streams.sources.shop import ShopPlan, lines
 from streams.state import keys
 from streams.state.reader import Reader
 from tests.integration.system import System
-from tests.integration.test_same_result import by_the_core_alone, check
+from tests.integration.test_same_result import by_the_core_alone, check, fold
 from tests.stacks.isolation import FreshStack
 
 pytestmark = pytest.mark.broker
@@ -91,6 +91,26 @@ async def test_after_a_stop_overdue_crossings_come_in_order_of_their_instants(fr
     for change in lapsed:
         number = int(change["customer_id"][1:])
         assert parse_rfc3339(change["effective_at"]) == start + (number * 7919 % 50) * MINUTE + 90 * DAY
+
+
+async def test_a_stop_in_the_middle_of_a_wave_of_crossings_is_a_clean_one(fresh_stack: FreshStack) -> None:
+    start = parse_rfc3339("2026-01-01T00:00:00Z")
+    customers = 20_000
+    async with System(fresh_stack, partitions=1) as system:
+        worker = system.start_worker(clock_at=str(start + DAY))
+        system.send_all(ORDERS, {f"c{n}": order(f"c{n}", start + n) for n in range(customers)})
+        await system.wait_applied()
+        assert system.stop_worker(worker) == 0
+        worker = system.start_worker(clock_at=str(start + 100 * DAY))
+
+        async def begun(reader: Reader) -> bool:
+            return 0 < (await reader.sizes(["lapsed"]))["lapsed"] < customers
+
+        await system.wait("the wave has begun and is not over", begun)
+        assert system.stop_worker(worker) == 0
+        system.start_worker(clock_at=str(start + 100 * DAY))
+        await system.wait_applied(start + 100 * DAY)
+        assert len(fold(await system.read(SEGMENT_CHANGES))["lapsed"]) == customers
 
 
 async def test_every_kind_of_bad_message_becomes_a_dead_letter_and_its_neighbours_are_processed(
