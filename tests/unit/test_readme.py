@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 from typer.testing import CliRunner
 
+from schemas.transitions import SegmentChange
 from streams.cli.main import app
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -38,6 +39,12 @@ def test_the_shop_that_is_made_up_has_the_customer_who_is_looked_up(tmp_path: Pa
 def test_every_command_that_is_named_is_there() -> None:
     for words in EXAMPLES:
         assert CliRunner().invoke(app, [words[0], "--help"]).exit_code == 0
+
+
+def test_the_change_that_is_shown_is_a_whole_one() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    change = SegmentChange.model_validate_json(shown)
+    assert orjson.loads(change.model_dump_json()) == orjson.loads(shown)
 
 
 def test_the_rule_that_is_shown_is_the_one_that_is_shipped() -> None:
