@@ -21,8 +21,10 @@ class Relay:
         """Nothing has been sent yet."""
         self._shard = shard
         self._sink = sink
-        self._sent = 0
-        self._last: asyncio.Task[None] | None = None
+        self._taken = 0
+        """The latest sequence that was handed to the relay, or that Kafka had before."""
+        self._waiting: list[Outgoing] = []
+        self._pump: asyncio.Task[None] | None = None
         self.relayed = 0
         """The latest sequence that Kafka has for certain."""
         self.noted = 0
@@ -30,12 +32,12 @@ class Relay:
 
     async def open(self, owned: Ownership) -> None:
         """Take over: find out what Kafka has, and send what it has not."""
-        if self._last is not None:
-            self._last.cancel()
-            self._last = None
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
+        self._waiting = []
         tail = await self._sink.tail(self._shard)
-        self._sent = max(tail, owned.relayed)
-        self.relayed = self._sent
+        self._taken = self.relayed = max(tail, owned.relayed)
         self.noted = owned.relayed
         await self.send(owned.outbox)
         await self.drain()
@@ -43,25 +45,29 @@ class Relay:
     async def send(self, rows: Sequence[Outgoing]) -> None:
         """Send transitions that were just committed; comes back before Kafka has them."""
         await self._surface()
-        rows = [row for row in rows if row.sequence > self._sent]
-        if not rows:
+        self._waiting += [row for row in rows if row.sequence > self._taken]
+        if not self._waiting:
             return
-        if rows[-1].sequence - self.relayed > MAX_WAITING:
+        self._taken = self._waiting[-1].sequence
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.ensure_future(self._send_waiting())
+        if self._taken - self.relayed > MAX_WAITING:
             await self.drain()
-        on_the_way = await self._sink.send_changes(self._shard, rows)
-        self._sent = rows[-1].sequence
-        self._last = asyncio.ensure_future(self._arrive(self._last, on_the_way, self._sent))
 
-    async def _arrive(self, before: "asyncio.Task[None] | None", on_the_way: Awaitable[None], sequence: int) -> None:
-        if before is not None:
-            await before
-        await on_the_way
-        self.relayed = sequence
+    async def _send_waiting(self) -> None:
+        """One send after the other: a producer that keeps order has one batch of a partition under way at a time.
+
+        So what is committed meanwhile goes together; batch by batch it would queue up behind itself.
+        """
+        while self._waiting:
+            rows, self._waiting = self._waiting, []
+            await (await self._sink.send_changes(self._shard, rows))
+            self.relayed = rows[-1].sequence
 
     async def _surface(self) -> None:
         """Raise what an earlier send failed with."""
-        if self._last is not None and self._last.done():
-            await self._last
+        if self._pump is not None and self._pump.done():
+            await self._pump
 
     async def drain(self) -> None:
         """Wait until Kafka has everything that was sent.
@@ -69,8 +75,8 @@ class Relay:
         Raises:
             KafkaError: it could not be sent; what was committed stays in the outbox.
         """
-        if self._last is not None:
-            await self._last
+        if self._pump is not None:
+            await self._pump
 
     async def note(self, commit: Callable[[], Awaitable[None]]) -> None:
         """Have the relayed sequence written down if it moved since the last time. Also surfaces a failed send."""
