@@ -15,6 +15,8 @@ from streams.stacks.guarded import free_port
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 REDIS_IMAGE = "redis:7"
 _QUICK_S = 2
+# The image's start script writes into copies of its configuration files, with the modes that the image was built with.
+_KAFKA_COMMAND = ["sh", "-c", "chmod -Rf u+w /etc/kafka/docker /opt/kafka/config; exec /etc/kafka/docker/run"]
 _LOOPBACK = "127.0.0.1"
 
 
@@ -57,6 +59,7 @@ def _kafka(port: int) -> DockerContainer:
     # The broker has to advertise its port on the host, so that port is chosen beforehand.
     container = (
         DockerContainer(KAFKA_IMAGE)
+        .with_command(_KAFKA_COMMAND)
         .with_envs(
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
