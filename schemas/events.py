@@ -53,6 +53,9 @@ class Item(BaseModel):
     unit_price: Money | None = None
 
 
+BaseUnlessGiven = Annotated[
+    Currency | None, Field(description="Left out, it is the base currency of the definitions file.")
+]
 Items = Annotated[list[Item], Field(max_length=MAX_ITEMS)]
 
 
@@ -73,8 +76,8 @@ class OrderUpdated(Event):
 
     type: Literal["order.updated"]
     order_id: Id
-    total: Money
-    currency: Currency
+    total: Money | None = None
+    currency: BaseUnlessGiven = None
     discount: Money | None = None
     coupon: Label | None = None
     items: Items | None = None
@@ -94,7 +97,7 @@ class OrderRefunded(Event):
     type: Literal["order.refunded"]
     refund_id: Id
     amount: Money
-    currency: Currency
+    currency: BaseUnlessGiven = None
     order_id: Id | None = None
     reason: Label | None = None
 

@@ -8,7 +8,7 @@ Every answer is a function of the *set* of events. Where several speak of one th
 what they say, never by their order of arrival:
 
 - `order.placed` with one order id: the smallest (occurred_at, total); any of them empties the cart.
-- `order.updated`: the largest (occurred_at, total).
+- `order.updated`: the largest (occurred_at, total); one without a total changes nothing.
 - `order.refunded` with one refund id: the smallest (occurred_at, amount, order id, "" for none).
 - `support.contacted` with one contact id: the largest (occurred_at, topic or "", sentiment, -2 for none).
 - `support.rated`: the latest, at one instant the lowest.
@@ -214,7 +214,8 @@ def _orders(known: list[Event]) -> tuple[list[int], int]:
     placed = _smallest_of_each("order_id", _of(known, "order.placed"), _by_total)
     refunds = _smallest_of_each("refund_id", _of(known, "order.refunded"), _by_amount)
     cancelled = {event["order_id"] for event in _of(known, "order.cancelled")}
-    updates = sorted(_of(known, "order.updated"), key=_by_total)
+    updates = [event for event in _of(known, "order.updated") if event.get("total") is not None]
+    updates.sort(key=_by_total)
     totals = {event["order_id"]: event["total"] for event in [*placed, *updates]}
     counted, spend = [], 0
     for order in placed:

@@ -9,9 +9,9 @@ from schemas.instants import MINUTE, SECOND, Duration, Instant, rfc3339
 from schemas.names import ANONYMOUS
 from streams.core.money import Rates
 
-_AMOUNTS: dict[str, Callable[[Any], tuple[int | str, str]]] = {
+_AMOUNTS: dict[str, Callable[[Any], tuple[int | str, str | None]]] = {
     "order.placed": lambda event: (event.total, event.currency),
-    "order.updated": lambda event: (event.total, event.currency),
+    "order.updated": lambda event: (event.total or 0, event.currency),
     "order.refunded": lambda event: (event.amount, event.currency),
 }
 """The money in an event, where there is any."""

@@ -73,6 +73,8 @@ def _order_placed(profile: Profile, event: OrderPlaced, rates: Rates) -> int:
 
 
 def _order_updated(profile: Profile, event: OrderUpdated, rates: Rates) -> int:
+    if event.total is None:
+        return 0
     order = profile.orders.by_id.setdefault(event.order_id, Order())
     stamp = (event.occurred_at, rates.minor(event.total, event.currency))
     if order.updated_at is not None and stamp <= (order.updated_at, order.updated_total):

@@ -47,12 +47,13 @@ class Rates:
         factors = {code: rate.scaleb(digits - digits_of(code)) for code, rate in table.rates.items()}
         return cls(table.base, factors)
 
-    def minor(self, amount: int | str, currency: str) -> int:
-        """Minor units of the base currency, rounded half up once.
+    def minor(self, amount: int | str, currency: str | None) -> int:
+        """Minor units of the base currency, rounded half up once; no currency is the base currency.
 
         Raises:
             UndecodableError: there is no rate for the currency.
         """
+        currency = currency or self.base
         if currency == self.base:
             if isinstance(amount, int):
                 return amount

@@ -74,7 +74,7 @@ _EVENTS: list[SearchStrategy[Event]] = [
     st.builds(bought, times, _order_ids, _totals),
     st.builds(bought, times, _order_ids, _totals),
     st.builds(bought, times, _order_ids, _totals),
-    st.builds(updated, times, _order_ids, _totals),
+    st.builds(updated, times, _order_ids, st.none() | _totals),
     st.builds(cancelled, times, _order_ids),
     st.builds(refunded, times, _totals, st.sampled_from([None, "o1", "o2", "o3"]), st.sampled_from(["r1", "r2"])),
     st.builds(viewed, times),

@@ -29,7 +29,7 @@ def bought(at: int, order_id: str, total: int | str = 60_00, **fields: Any) -> E
     return event("order.placed", at, order_id=order_id, total=total, **{"currency": "GBP", **fields})
 
 
-def updated(at: int, order_id: str, total: int | str, **fields: Any) -> Event:
+def updated(at: int, order_id: str, total: int | str | None, **fields: Any) -> Event:
     return event("order.updated", at, order_id=order_id, total=total, **{"currency": "GBP", **fields})
 
 

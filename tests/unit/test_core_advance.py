@@ -47,6 +47,7 @@ def test_every_event_type_has_its_line() -> None:
     [
         ("order.placed", {"order_id": "o", "total": 1, "currency": "GBP"}, ORDERS | CART),
         ("order.updated", {"order_id": "o", "total": 1, "currency": "GBP"}, ORDERS),
+        ("order.updated", {"order_id": "o", "items": []}, 0),
         ("order.cancelled", {"order_id": "o"}, ORDERS),
         ("order.refunded", {"refund_id": "r", "amount": 1, "currency": "GBP"}, ORDERS),
         ("order.delivered", {"order_id": "o"}, 0),
@@ -121,6 +122,17 @@ def test_visits_join_in_any_order() -> None:
 )
 def test_of_two_events_that_contradict_the_same_one_counts(first: Event, second: Event, expected: int) -> None:
     assert after(first, second).orders.spend == after(second, first).orders.spend == expected
+
+
+def test_a_refund_or_an_update_without_a_currency_is_in_the_base_currency() -> None:
+    refund = event("order.refunded", 2, refund_id="r", amount="1.50")
+    update = event("order.updated", 3, order_id="o", total=5_00)
+    assert after(bought(0, "o", 10_00), refund).orders.spend == 8_50
+    assert after(bought(0, "o", 10_00), refund, update).orders.spend == 3_50
+
+
+def test_an_update_without_a_total_leaves_it_as_it_was() -> None:
+    assert after(bought(0, "o", 10_00), event("order.updated", 1, order_id="o", coupon="TEN")).orders.spend == 10_00
 
 
 def test_of_two_ratings_at_one_instant_the_lower_counts() -> None:

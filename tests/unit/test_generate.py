@@ -100,6 +100,7 @@ def test_what_becomes_of_an_order_comes_after_it_and_does_not_contradict() -> No
     credit_notes = 0
     for event in parsed_events():
         if event.type in {"order.placed", "order.updated"}:
+            assert event.total is not None
             paid[event.order_id] = int(event.total)
         elif event.type in {"order.delivered", "order.cancelled"}:
             assert event.order_id in paid
