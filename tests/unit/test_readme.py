@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from schemas.transitions import SegmentChange
 from streams.cli.main import app
+from streams.core.definitions import compile_definitions
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 EXAMPLES: list[list[str]] = [
@@ -52,3 +53,11 @@ def test_the_rule_that_is_shown_is_the_one_that_is_shipped() -> None:
     (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     for key, definition in tomllib.loads(shown)["segments"].items():
         assert shipped["segments"][key]["when"] == definition["when"]
+
+
+def test_the_examples_of_the_language_are_of_the_language() -> None:
+    (shown,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    rules = [line.partition("  #")[0] for line in shown.splitlines()]
+    text = "".join(f"[segments.r{number}]\ntitle = 'T'\nwhen = '{rule}'\n" for number, rule in enumerate(rules))
+    vip = "[segments.vip]\ntitle = 'VIP'\nwhen = 'orders.count >= 3'\n"
+    assert len(compile_definitions(vip + text).segments) == len(rules) + 1 > 3
