@@ -26,6 +26,7 @@ class CauseKind(StrEnum):
     TIME = "time"
     LATE_EVENT = "late_event"
     DEFINITION = "definition"
+    REBUILD = "rebuild"
 
 
 class Cause(BaseModel):
@@ -40,7 +41,7 @@ class Cause(BaseModel):
 
 
 class Evidence(BaseModel):
-    """One clause of the rule as it stood when it was judged: at `effective_at`, or later for a late event."""
+    """One clause of the rule as it stood at `judged_at`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,6 +75,9 @@ class SegmentChange(BaseModel):
     customer_id: Id | None = None
     anonymous_id: Id | None = None
     effective_at: When = Field(description="The event's time, or the exact instant at which time alone decided.")
+    judged_at: When | None = Field(
+        None, description="When the rule was judged: at `effective_at`, or later after a late event or a rebuild."
+    )
     emitted_at: When = Field(description="Wall clock of the classifier.")
     cause: Cause
     definitions_version: int

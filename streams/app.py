@@ -15,9 +15,11 @@ from faust.types import TP
 from schemas.names import INPUTS
 from streams.clock import clock_of, wall_clock
 from streams.core.definitions import Definitions, compile_definitions
+from streams.kafka.history import KafkaHistory
 from streams.kafka.sink import KafkaSink
 from streams.kafka.topics import ensure_topics
 from streams.kafka.transport import BatchTransport
+from streams.preflight.check import look, refuse_unsafe
 from streams.settings import Settings
 from streams.shard.port import RecordBatch
 from streams.shard.shard import Limits, Ports
@@ -59,9 +61,10 @@ class Program:
         self.store = RedisStore(self.redis)
         self.sink = KafkaSink(settings.kafka_bootstrap_servers, settings.topic_prefix)
         ends = ConsumerEnds(settings.topic_prefix)
-        ports = Ports(self.store, self.sink, ends, clock_of(settings), wall_clock, settings.allowed_skew)
+        history = KafkaHistory(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.group)
+        ports = Ports(self.store, self.sink, history, ends, clock_of(settings), wall_clock, settings.allowed_skew)
         limits = Limits(customers=settings.customers_in_memory, batch=settings.batch)
-        self.shards = Shards(definitions, ports, limits)
+        self.shards = Shards(definitions, ports, limits, settings.allow_unsafe)
         self._slots: defaultdict[tuple[int, str], asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(MAX_WAITING)
         )
@@ -77,11 +80,14 @@ class Program:
         Raises:
             TopicsError: the topics do not fit together.
             TopologyError: the state was written with another number of shards.
+            UnsafeError: settings of Kafka or Redis break the promise.
         """
         settings = self.settings
         count = await ensure_topics(
             settings.kafka_bootstrap_servers, settings.topic_prefix, settings.partitions, settings.replication
         )
+        findings = await look(self.redis, settings.kafka_bootstrap_servers, settings.topic_prefix)
+        refuse_unsafe(findings, settings.allow_unsafe)
         await self.store.topology(count)
         self.shards.count = count
         await self.sink.start()
@@ -134,9 +140,16 @@ class Program:
             consumer.resume_flow()
 
     async def beat(self) -> None:
-        """Leave a sign of life in Redis, for `segments health`."""
-        sign = {"at": wall_clock(), "shards": sorted(self.shards.owned), "lag": self.shards.lag()}
+        """Leave a sign of life in Redis, for `segments health`, and look whether what is there is still ours."""
+        sign = {
+            "at": wall_clock(),
+            "shards": sorted(self.shards.owned),
+            "silent": self.shards.silent(),
+            "lag": self.shards.lag(),
+        }
         await self.redis.hset(WORKERS, self.name, json.dumps(sign))
+        if not await self.shards.check():
+            await self.seek_again()
 
 
 class SegmentsApp(faust.App):  # type: ignore[misc] # Faust is untyped

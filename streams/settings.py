@@ -3,14 +3,30 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.instants import Instant
 from streams.core.admission import ALLOWED_SKEW
+from streams.preflight.rules import Hazard
 
 _SHIPPED = Path(__file__).parent / "segments.toml"
 _CHECKOUT = Path(__file__).parent.parent / "segments.toml"
+
+
+def _hazards(value: object) -> object:
+    """Names with commas between them.
+
+    Raises:
+        ValueError: one is no hazard.
+    """
+    if not isinstance(value, str):
+        return value
+    names = {name.strip() for name in value.split(",")} - {""}
+    strangers = sorted(names - set(Hazard))
+    if strangers:
+        raise ValueError(f"there is no '{strangers[0]}'; there are {', '.join(Hazard)}, with commas between them")
+    return names
 
 
 class Settings(BaseSettings):
@@ -45,6 +61,8 @@ class Settings(BaseSettings):
     """Seconds between two looks at the due times."""
     allowed_skew: Annotated[int, Field(ge=0)] = ALLOWED_SKEW
     """Microseconds that an event may lie in the future."""
+    allow_unsafe: Annotated[frozenset[Hazard], NoDecode, BeforeValidator(_hazards)] = frozenset()
+    """What the worker may start or go on in spite of; see docs/guarantees.md."""
     clock_at: Instant | None = None
     """For replays: the instant (microseconds) that the clock shows at `clock_from`; the wall clock if not set."""
     clock_from: Instant | None = None

@@ -99,6 +99,7 @@ _CHANGE = {
     "customer_id": "c-1042",
     "anonymous_id": None,
     "effective_at": "2026-05-30T18:06:10.25Z",
+    "judged_at": "2026-05-30T18:06:10.25Z",
     "emitted_at": "2026-05-30T18:06:10.331Z",
     "cause": {"kind": "time", "event_id": None, "event_type": None, "occurred_at": None},
     "definitions_version": 1,

@@ -17,7 +17,7 @@ from schemas.names import (
 )
 from schemas.wire import MAX_MESSAGE
 
-RETENTION_MS = -1
+KEPT: dict[str, Any] = {"cleanup.policy": ["delete"], "retention.ms": -1, "retention.bytes": -1}
 """Of every topic that we create: for good, because the state can be rebuilt from them."""
 
 RECEIVED = INPUTS
@@ -53,9 +53,9 @@ class Topic(NamedTuple):
     """`max.message.bytes` that the topic is created with; None: the broker's own."""
 
     def configuration(self) -> dict[str, Any]:
-        """What the topic is created with."""
+        """What the topic is created with on one broker."""
         limit = {} if self.max_bytes is None else {"max.message.bytes": self.max_bytes}
-        return {"retention.ms": RETENTION_MS} | limit
+        return KEPT | limit
 
 
 def _types(name: str) -> tuple[str, ...]:

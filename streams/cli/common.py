@@ -21,6 +21,7 @@ from schemas.instants import Instant, parse_rfc3339
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.errors import CoreError
 from streams.kafka.errors import KafkaSideError
+from streams.preflight.check import UnsafeError
 from streams.settings import Settings, variable
 from streams.sources.files import SourceError
 from streams.stacks import StackError
@@ -49,7 +50,7 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
         except OSError as error:
             err.print(f"{error.filename or 'system'}: {error.strerror or error}", style="red", markup=False)
             raise typer.Exit(FAULT) from None
-        except (SchemaError, CoreError, StateError, KafkaSideError, SourceError, StackError) as error:
+        except (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError) as error:
             err.print(str(error), style="red", markup=False)
             raise typer.Exit(FAULT) from None
         except ValidationError as error:

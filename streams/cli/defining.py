@@ -1,4 +1,4 @@
-"""`segments check`: are the definitions good?"""
+"""`segments check`: are the definitions good? And the settings of Kafka and Redis?"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from schemas.errors import DefinitionsError
 from streams.cli.common import FAULT, command, err, load_definitions, out, print_json
+from streams.cli.running import check_running
 from streams.core.definitions import Definitions
 from streams.core.language.catalogue import FIELDS, FUNCTIONS, SERIES
 from streams.settings import Settings
@@ -22,9 +23,15 @@ def register(app: typer.Typer) -> None:
 def _check(
     file: Annotated[Path | None, typer.Argument(help="The definitions file; segments.toml if not given.")] = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="List all that a rule may use.")] = False,
+    running: Annotated[
+        bool, typer.Option("--running", help="Check Kafka's and Redis' settings instead, as a worker does.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON object.")] = False,
 ) -> None:
     """Check definitions: every fault with its line and column. Exit 1 if there is any."""
+    if running:
+        check_running(as_json=as_json)
+        return
     if catalogue:
         if as_json:
             print_json(_catalogue())

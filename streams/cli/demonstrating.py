@@ -54,6 +54,7 @@ def _demo(
             finished = asyncio.run(play(worker))
     if state.live:
         out.print(last_words(state))
+        out.print("Kafka and Redis were in memory, and are gone: a demo promises nothing of docs/guarantees.md.")
     if not finished:
         raise typer.Exit(_INTERRUPTED)
 

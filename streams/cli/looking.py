@@ -211,5 +211,5 @@ async def _follow(
 def _line(change: SegmentChange) -> str:
     who = change.customer_id or f"anonymous:{change.anonymous_id}"
     sign = "+" if change.type == "segment.entered" else "-"
-    cause = change.cause.event_type or "time"
+    cause = change.cause.event_type or change.cause.kind
     return f"{rfc3339(change.effective_at):<24} {sign} {change.segment:<20} {who}  ({cause})"

@@ -11,7 +11,9 @@ from streams.cli import (
     importing,
     looking,
     publishing,
+    rebuilding,
     running,
+    verifying,
 )
 
 app = typer.Typer(
@@ -23,7 +25,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demonstrating, defining, classifying, importing, generating, running, publishing, looking, documents):
+for group in (
+    demonstrating,
+    defining,
+    classifying,
+    importing,
+    generating,
+    running,
+    verifying,
+    rebuilding,
+    publishing,
+    looking,
+    documents,
+):
     group.register(app)
 
 

@@ -23,7 +23,8 @@ def change_json(
     return (
         f'{{"id":"{shard}-{sequence}","type":"{transition.direction}","version":1,'
         f'"segment":"{segment.key}",{whose(profile_id)},'
-        f'"effective_at":"{rfc3339(transition.effective_at)}","emitted_at":"{rfc3339(emitted_at)}",'
+        f'"effective_at":"{rfc3339(transition.effective_at)}","judged_at":"{rfc3339(transition.judged_at)}",'
+        f'"emitted_at":"{rfc3339(emitted_at)}",'
         f'"cause":{_cause(transition)},"definitions_version":{definitions.version},"memberships":[{memberships}],'
         f'"profile":{{"orders":{summary.orders},"spend":"{to_text(summary.spend, currency)}",'
         f'"currency":"{currency}","last_order_at":{instant_json(summary.last_order_at)}}},'

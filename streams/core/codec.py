@@ -1,10 +1,13 @@
 """Profiles to bytes and back: MessagePack, positional, small. The first element is the layout version.
 
+A profile of an older layout is brought up to this one when it is read (`UPGRADES`), and stored so when it next changes.
+
 What is derived is not stored. Empty parts are nil, and trailing defaults of an order are left out: most customers have
 a few events, and a million of them have to fit.
 """
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +16,7 @@ from schemas.instants import Instant
 from streams.core.errors import LayoutError
 from streams.core.profile import LONG_AGO, Cart, Order, Orders, Profile, Support, Visits
 
-LAYOUT = 1
+LAYOUT = 2
 
 _NO_MAIL = (None, None, None)
 _NO_SUPPORT = Support()
@@ -61,8 +64,11 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
         LayoutError: the bytes are of a layout that this version does not know.
     """
     fields = _decode(stored)
-    if not isinstance(fields, list) or not fields or fields[0] != LAYOUT:
-        found = fields[0] if isinstance(fields, list) and fields else "none"
+    found = fields[0] if isinstance(fields, list) and fields else "none"
+    while found in UPGRADES:
+        fields = UPGRADES[found](fields)
+        found = fields[0]
+    if found != LAYOUT:
         raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; run the version that wrote it")
     _layout, seen_at, orders, cart, runs, mail, support, attributes = fields
     profile = Profile(profile_id, seen_at)
@@ -160,3 +166,19 @@ def _pack_cart(cart: Cart) -> bytes:
 def _unpack_cart(fields: list[Any]) -> Cart:
     reset_at, reset_tie, filled, changes = fields
     return Cart(reset_at, reset_tie, filled, [(at, tie, product, n) for at, tie, product, n in changes])
+
+
+def _from_1(fields: list[Any]) -> list[Any]:
+    """Layout 1 had refunds beside the orders, visits as numbers, and 0 for a rating that was never given."""
+    _layout, seen_at, orders, refunds, cart, runs, mail, support, attributes = fields
+    starts = iter(runs or ())
+    visits = b"".join([_pack_run((first, first + length)) for first, length in zip(starts, starts, strict=True)])
+    if support:
+        contacts, csat_at, csat = support
+        support = (contacts, csat_at, None if csat_at is None else csat)
+    both = (orders or {}, refunds or {}) if orders or refunds else None
+    return [2, seen_at, both, cart, visits, mail, support, attributes]
+
+
+UPGRADES: dict[Any, Callable[[list[Any]], list[Any]]] = {1: _from_1}
+"""Layout -> what makes the next one's fields of its own. `tests/unit/test_layouts.py` keeps a profile of each."""

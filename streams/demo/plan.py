@@ -4,11 +4,14 @@ import math
 from dataclasses import dataclass
 
 from schemas.instants import DAY, SECOND, Instant
+from streams.preflight.rules import Hazard
 from streams.settings import Settings
 from streams.sources.shop import ShopPlan
 from streams.stacks import Stack
 
 PARTITIONS = 4
+IN_MEMORY = frozenset({Hazard.APPENDONLY})
+"""What a demo accepts: its Redis keeps nothing on disk."""
 HISTORY_DAYS = 100
 """The shop's past, read before the show: long enough for the windows of 90 days to be crossed all the time."""
 MAX_SPEED = 5.0
@@ -52,6 +55,7 @@ class DemoPlan:
             topic_prefix="",
             instance_id="",
             partitions=PARTITIONS,
+            allow_unsafe=IN_MEMORY,
             clock_at=self.live_at,
             clock_from=self.live_from,
             clock_speed=self.clock_speed,
@@ -96,6 +100,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SEGMENTS_TOPIC_PREFIX": settings.topic_prefix,
         "SEGMENTS_INSTANCE_ID": settings.instance_id,
         "SEGMENTS_PARTITIONS": str(settings.partitions),
+        "SEGMENTS_ALLOW_UNSAFE": ",".join(sorted(settings.allow_unsafe)),
         "SEGMENTS_CLOCK_AT": str(settings.clock_at),
         "SEGMENTS_CLOCK_FROM": str(settings.clock_from),
         "SEGMENTS_CLOCK_SPEED": str(settings.clock_speed),

@@ -11,3 +11,7 @@ class TopicsError(KafkaSideError):
 
 class TailError(KafkaSideError):
     """The change stream's tail holds something that no classifier of ours wrote."""
+
+
+class GapError(KafkaSideError):
+    """Records that are yet to be read are no longer in Kafka."""

@@ -11,8 +11,8 @@ This reads private parts of aiokafka's fetcher, whose version is pinned.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
 
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CorruptRecordException
@@ -20,8 +20,20 @@ from aiokafka.errors import CorruptRecordException
 PAUSE = 0.0015
 """Seconds."""
 
-Runs = dict[Any, list[Any]]
-"""TopicPartition -> records, in order."""
+
+class Run(NamedTuple):
+    """What was fetched of a partition."""
+
+    start: int
+    """The offset that was asked for: the end of the run before, unless that was lost, or somebody has sought since."""
+    end: int
+    """The offset that is asked for next."""
+    records: list[Any]
+    """In order. Offsets may be missing, and all of them may: control records of transactions are none of ours."""
+
+
+Runs = dict[Any, Run]
+"""By TopicPartition."""
 
 
 class Arrivals(dict[Any, Any]):
@@ -39,16 +51,22 @@ class Arrivals(dict[Any, Any]):
     def __setitem__(self, partition: Any, result: Any) -> None:
         """Something has arrived: a run, or an error."""
         if type(result) is FetchResult and partition not in self.runs:
-            records = run_of(result, partition)
-            if records:
-                self.runs[partition] = records
+            run = run_of(result, partition)
+            if run is not None:
+                self.runs[partition] = run
         else:
             super().__setitem__(partition, result)
 
     def clear(self) -> None:
-        """Forget all of it: positions have moved, or the assignment is lost."""
+        """Forget all of it: the assignment is lost."""
         super().clear()
         self.runs.clear()
+
+    def forget(self, partitions: Iterable[Any]) -> None:
+        """Forget what was fetched of partitions whose positions have moved."""
+        for partition in partitions:
+            self.pop(partition, None)
+            self.runs.pop(partition, None)
 
 
 def arrivals_of(fetcher: Any) -> Arrivals:
@@ -125,18 +143,19 @@ def _taken(fetcher: Any, partitions: set[Any] | None) -> Runs:
             continue
         if type(result) is not FetchResult:
             result.check_raise()
-        records = run_of(result, partition)
-        if records:
-            runs[partition] = runs.get(partition, []) + records
+        run, before = run_of(result, partition), runs.get(partition)
+        if run is not None:
+            runs[partition] = run if before is None else Run(before.start, run.end, before.records + run.records)
     return runs
 
 
-def run_of(result: FetchResult, partition: Any) -> list[Any]:
+def run_of(result: FetchResult, partition: Any) -> Run | None:
     """The records of one fetched partition, without those before its position and without control records."""
     if not result.check_assignment(partition) or not result.has_more():
-        return []
+        return None
     fetched = result._partition_records  # noqa: SLF001
-    position, batches, records = fetched.next_fetch_offset, fetched._records, []  # noqa: SLF001
+    start = position = fetched.next_fetch_offset
+    batches, records = fetched._records, []  # noqa: SLF001
     while batches.has_next():
         batch = batches.next_batch()
         if fetched._check_crcs and not batch.validate_crc():  # noqa: SLF001
@@ -146,4 +165,4 @@ def run_of(result: FetchResult, partition: Any) -> list[Any]:
             records += rows if rows and rows[0].offset >= position else [row for row in rows if row.offset >= position]
         position = fetched.next_fetch_offset = batch.next_offset
     result._update_position()  # noqa: SLF001
-    return records
+    return Run(start, position, records) if position > start else None

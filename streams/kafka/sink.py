@@ -15,6 +15,9 @@ from streams.shard.port import Forward
 from streams.state.port import Outgoing
 
 _BATCH_BYTES = 256 * 1024
+LOOK_BACK = 1_000
+"""Changes at the end of a partition among which the latest is looked for. It need not be the last: what an earlier
+owner had on its way, up to two batches, may arrive after those that the next one sent."""
 
 
 class KafkaSink:
@@ -27,6 +30,8 @@ class KafkaSink:
         self._producer: AIOKafkaProducer | None = None
         self._tails: AIOKafkaConsumer | None = None
         self._tail_lock = asyncio.Lock()
+        self._under_way: dict[int, list[asyncio.Future[Any]]] = {}
+        """Shard -> what was sent of its changes last."""
 
     async def start(self) -> None:
         """Connect."""
@@ -39,7 +44,9 @@ class KafkaSink:
             max_request_size=MAX_LETTER,
             request_timeout_ms=30_000,
         )
-        self._tails = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        self._tails = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         await asyncio.gather(self._producer.start(), self._tails.start())
 
     async def stop(self) -> None:
@@ -54,28 +61,29 @@ class KafkaSink:
 
     async def tail(self, shard: int) -> int:
         """See `Sink.tail`."""
+        if sent := self._under_way.pop(shard, None):
+            await asyncio.wait(sent)
         partition = TopicPartition(self._prefix + SEGMENT_CHANGES, shard)
         consumer = self._tails
         assert consumer is not None, "KafkaSink.start has not been called"  # noqa: S101 # a programming error
         async with self._tail_lock:
+            first = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
-            if end == 0:
+            if end <= first:  # none yet; or none any more, where somebody accepted a retention
                 return 0
             consumer.assign([partition])
-            consumer.seek(partition, end - 1)
-            record = await consumer.getone()
-        try:
-            return int(orjson.loads(record.value)["sequence"])
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            raise TailError(
-                f"{partition.topic}[{shard}] ends at offset {end - 1} with a record that is no segment change; "
-                "only the classifier may write there"
-            ) from None
+            consumer.seek(partition, max(first, end - LOOK_BACK))
+            records: list[Any] = []
+            while await consumer.position(partition) < end:
+                records += (await consumer.getmany(partition, timeout_ms=1_000)).get(partition, [])
+        return max(_sequence(record) for record in records)
 
     async def send_changes(self, shard: int, rows: Sequence[Outgoing]) -> Awaitable[None]:
         """See `Sink.send_changes`."""
         topic, producer = self._prefix + SEGMENT_CHANGES, self._open
-        batch, futures = producer.create_batch(), []
+        batch = producer.create_batch()
+        futures: list[asyncio.Future[Any]] = []
+        self._under_way[shard] = futures  # before anything is: whoever sends may be cancelled on the way
         for row in rows:
             headers = row.headers or headers_of(orjson.loads(row.value))
             if batch.append(key=row.key, value=row.value, timestamp=None, headers=headers) is None:
@@ -103,5 +111,16 @@ class KafkaSink:
         await _all(futures)
 
 
+def _sequence(record: Any) -> int:
+    try:
+        return int(orjson.loads(record.value)["sequence"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        raise TailError(
+            f"{record.topic}[{record.partition}] has a record at offset {record.offset} that is no segment change; "
+            "only the classifier may write there"
+        ) from None
+
+
 async def _all(futures: Sequence[Awaitable[Any]]) -> None:
-    await asyncio.gather(*futures)
+    """Wait for all; whoever stops waiting does not stop what is under way."""
+    await asyncio.shield(asyncio.gather(*futures))

@@ -7,14 +7,18 @@ from schemas.deadletters import MAX_INPUT, MAX_LETTER
 from schemas.names import DEAD_LETTERS, INPUTS, TOPICS
 from streams.kafka.errors import TopicsError
 
-_FOREVER = {"retention.ms": "-1"}
-"""Kafka is the truth that state can be rebuilt from; a shop that keeps less sets less on the topics."""
+_FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""Kafka is the truth that state can be rebuilt from; a shop that keeps less sets less on the topics, and accepts it."""
+_MIN_INSYNC = 2
+"""Copies of what is acknowledged, where there are as many."""
 _LARGEST = {**dict.fromkeys(INPUTS, MAX_INPUT), DEAD_LETTERS: MAX_LETTER}
 
 
-def configuration(name: str) -> dict[str, str]:
-    """What a topic is created with."""
-    return _FOREVER | ({"max.message.bytes": str(_LARGEST[name])} if name in _LARGEST else {})
+def configuration(name: str, replication: int = 1) -> dict[str, str]:
+    """What a topic of so many replicas is created with."""
+    largest = {"max.message.bytes": str(_LARGEST[name])} if name in _LARGEST else {}
+    insync = {"min.insync.replicas": str(_MIN_INSYNC)} if replication >= _MIN_INSYNC else {}
+    return _FOREVER | largest | insync
 
 
 async def ensure_topics(bootstrap: str, prefix: str, partitions: int, replication: int) -> int:
@@ -57,7 +61,10 @@ async def _present(admin: AIOKafkaAdminClient, prefix: str) -> dict[str, int]:
 
 
 async def _create(admin: AIOKafkaAdminClient, prefix: str, names: list[str], partitions: int, replication: int) -> None:
-    topics = [NewTopic(prefix + name, partitions, replication, topic_configs=configuration(name)) for name in names]
+    topics = [
+        NewTopic(prefix + name, partitions, replication, topic_configs=configuration(name, replication))
+        for name in names
+    ]
     response = await admin.create_topics(topics)
     for name, code, *detail in response.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:

@@ -5,14 +5,16 @@ same agent handles tens of times that. And Faust keeps its place in Kafka's grou
 from the state; ours stand in the state itself, and reading is sought to them at every assignment.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.names import INPUTS
-from streams.kafka.fetching import Runs, arrivals_of, take_fetched
+from streams.kafka.errors import GapError
+from streams.kafka.fetching import Run, Runs, arrivals_of, take_fetched
 from streams.shard.port import RecordBatch
 
 
@@ -22,6 +24,16 @@ class Owners(Protocol):
     async def take(self, shards: set[int]) -> dict[int, tuple[int, dict[str, int]]]:
         """Own exactly these shards from now on; shard -> (epoch, input topic -> offset to read next)."""
 
+    async def begin(self, spans: Mapping[tuple[str, int], tuple[int, int]]) -> Mapping[tuple[str, int], int]:
+        """Hear what Kafka has, once no other worker can commit any more; (topic, shard) -> where to read instead.
+
+        Args:
+            spans: (input topic, shard) -> (the first offset that Kafka has, the one after the last).
+
+        Raises:
+            GapError: what is to be read next is not in Kafka.
+        """
+
     def applied(self, topic: str, shard: int) -> int | None:
         """The offset that the state has been brought up to; None where the shard is not owned."""
 
@@ -29,6 +41,8 @@ class Owners(Protocol):
 FETCH_WAIT_MS = 100
 """How long the broker may hold a fetch that finds nothing. With Faust's 1,500 ms, a click would wait for the next
 support contact where its partition was not among those asked for (`streams.kafka.fetching`)."""
+MAX_ASTRAY = 5
+"""Times that reading is sought back to where it should go on before that is taken to be impossible."""
 
 
 class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust is untyped
@@ -58,7 +72,7 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         """As Faust's own; and what was fetched from before the seek is forgotten."""
-        arrivals_of(consumer._fetcher).clear()  # noqa: SLF001
+        arrivals_of(consumer._fetcher).forget(partitions)  # noqa: SLF001
         await super()._seek_wait(consumer, partitions)
 
 
@@ -72,6 +86,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
         super().__init__(*args, **kwargs)
         self._next: dict[TP, int] = {}
         self._epochs: dict[int, int] = {}
+        self._taking = asyncio.Lock()
+        self._dropped: set[TP] = set()
+        """Partitions of which something was fetched and dropped; it may be that they were sought beforehand."""
+        self._astray: dict[TP, int] = {}
+        """Partition -> how often in a row it was sought back to where it should have been read on."""
 
     def _new_consumer_thread(self) -> Any:
         return PromptConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -79,12 +98,19 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take the assigned shards, and seek to the offsets that their state has been brought up to.
 
-        Faust calls this after each assignment, and trusts the offsets that it returns.
+        Faust calls this after each assignment, and trusts the offsets that it returns. `Program` may have called it
+        just before: the shards are taken one time after the other, or the epochs of one would meet the other's offsets.
         """
+        async with self._taking:
+            return await self._take_and_seek()
+
+    async def _take_and_seek(self) -> Mapping[TP, int]:
         prefix = self.transport.topic_prefix
         assigned = self.assignment()
         shards = {tp.partition for tp in assigned if tp.topic.removeprefix(prefix) in INPUTS}
         self._next.clear()
+        self._dropped.clear()
+        self._astray.clear()
         taken = await self.transport.owners.take(shards)
         offsets = {
             TP(prefix + topic, shard): offset
@@ -92,10 +118,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
             for topic, offset in by_topic.items()
         }
         offsets = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        elsewhere = await self.transport.owners.begin(await self.spans(offsets))
+        offsets |= {TP(prefix + topic, shard): offset for (topic, shard), offset in elsewhere.items()}
         await self.seek_wait(offsets)
         self._epochs = {shard: epoch for shard, (epoch, _offsets) in taken.items()}
         self._next.update(offsets)
         return offsets
+
+    async def spans(self, partitions: Iterable[TP]) -> dict[tuple[str, int], tuple[int, int]]:
+        """What Kafka has of some input partitions; see `Owners.begin`."""
+        wanted = [*partitions]
+        if not wanted:
+            return {}
+        firsts, ends = await self.earliest_offsets(*wanted), await self.highwaters(*wanted)
+        prefix = self.transport.topic_prefix
+        return {(tp.topic.removeprefix(prefix), tp.partition): (firsts[tp], ends[tp]) for tp in wanted}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 # Faust's signature
         """Runs of records, those of one topic in one message: Faust spends its time on messages."""
@@ -104,14 +141,23 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            return  # a rebalance is under way; what was fetched is read again after the seek
+            self._dropped.update(records)  # a rebalance is under way; its seek comes, or came before the fetch
+            return
         topics: dict[str, list[RecordBatch]] = {}
-        for partition, run in records.items():
-            if active is not None and partition not in active and partition not in self._buffered_partitions:
+        astray = self._dropped & self._next.keys()
+        self._dropped -= astray
+        for tp, run in records.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                self._dropped.add(tp)
                 continue
-            batch = self._batch(TP(partition.topic, partition.partition), run)
+            batch = self._batch(tp, run)
             if batch is not None:
-                topics.setdefault(partition.topic, []).append(batch)
+                astray.discard(tp)
+                topics.setdefault(tp.topic, []).append(batch)
+            else:
+                (astray if tp in self._next else self._dropped).add(tp)
+        if astray:
+            await self._seek_back(astray)
         for topic, batches in topics.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
@@ -134,19 +180,34 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped
             generation_id=self.app.consumer_generation_id,
         )
 
-    def _batch(self, tp: TP, run: list[Any]) -> RecordBatch | None:
-        """A run as a batch that starts where the one before ended; None if it was read before the last seek."""
+    def _batch(self, tp: TP, run: Run) -> RecordBatch | None:
+        """A run as a batch that starts where the one before ended; None if it does not.
+
+        Then it was read before the last seek, or one before it was dropped: fetched after a seek, but before the flow
+        was resumed.
+        """
         start = self._next.get(tp)
-        if start is None or not run:
+        if start != run.start:
             return None
-        if run[0].offset < start:
-            run = [record for record in run if record.offset >= start]
-            if not run:
-                return None
-        end = run[-1].offset + 1
-        self._next[tp] = end
+        self._astray.pop(tp, None)
+        self._next[tp] = run.end
         topic = tp.topic.removeprefix(self.transport.topic_prefix)
-        return RecordBatch(topic, tp.partition, self._epochs[tp.partition], start, end, run)
+        return RecordBatch(topic, tp.partition, self._epochs[tp.partition], start, run.end, run.records)
+
+    async def _seek_back(self, astray: set[TP]) -> None:
+        """Have partitions read on from where they should be.
+
+        Raises:
+            GapError: that was of no use.
+        """
+        for tp in astray:
+            self._astray[tp] = times = self._astray.get(tp, 0) + 1
+            if times > MAX_ASTRAY:
+                raise GapError(
+                    f"offset {self._next[tp]} of {tp.topic}[{tp.partition}] is to be read next, but Kafka only gives "
+                    "others: what is between is past the topic's retention, and those events are lost"
+                )
+        await self.seek_wait({tp: self._next[tp] for tp in astray})
 
     def _new_offset(self, tp: TP) -> int | None:
         """The group offset to commit, for lag monitors only: what is in the state, never ahead of it."""

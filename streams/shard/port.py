@@ -1,6 +1,6 @@
 """What a shard needs of Kafka and of time."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,7 +59,10 @@ class Sink(Protocol):
     """Where a shard's output goes."""
 
     async def tail(self, shard: int) -> int:
-        """The sequence of the latest transition in the shard's partition of `segment-changes`; 0 if there is none."""
+        """The sequence of the latest transition in the shard's partition of `segment-changes`; 0 if there is none.
+
+        Whatever this worker itself has sent there before has arrived or failed by then.
+        """
 
     async def send_changes(self, shard: int, rows: Sequence[Outgoing]) -> Awaitable[None]:
         """Hand over transitions in order; what is returned ends when Kafka has them all."""
@@ -76,3 +79,19 @@ class Inputs(Protocol):
 
     def end(self, topic: str, shard: int) -> int | None:
         """The offset after the last record that Kafka has, as far as known; None before the first fetch."""
+
+
+class History(Protocol):
+    """What Kafka knows of a shard's past; asked when the state has lost some of it, or all."""
+
+    async def bounds(self, shard: int) -> dict[str, tuple[int, int]]:
+        """Input topic -> (the first offset that Kafka still has, the one after the last)."""
+
+    async def settled(self, shard: int) -> dict[str, int]:
+        """Input topic -> an offset up to which all was applied once, so what had to be forwarded was."""
+
+    async def refused(self, shard: int) -> set[tuple[str, int]]:
+        """(input topic, offset) of every record that is in the dead letters."""
+
+    def changes(self, shard: int, after: int) -> AsyncIterator[bytes]:
+        """The changes of the shard with a greater sequence than `after`, in order, each once."""

@@ -25,18 +25,18 @@ class Relay:
         """The latest sequence that was handed to the relay, or that Kafka had before."""
         self._waiting: list[Outgoing] = []
         self._pump: asyncio.Task[None] | None = None
+        self._stopped = False
         self.relayed = 0
         """The latest sequence that Kafka has for certain."""
         self.noted = 0
         """The latest sequence that the store knows to be relayed."""
 
-    async def open(self, owned: Ownership) -> None:
-        """Take over: find out what Kafka has, and send what it has not."""
+    async def open(self, owned: Ownership, tail: int) -> None:
+        """Take over: send what Kafka has not. `tail` is the latest sequence in the shard's partition, read since."""
         if self._pump is not None:
             self._pump.cancel()
             self._pump = None
         self._waiting = []
-        tail = await self._sink.tail(self._shard)
         self._taken = self.relayed = max(tail, owned.relayed)
         self.noted = owned.relayed
         await self.send(owned.outbox)
@@ -44,6 +44,8 @@ class Relay:
 
     async def send(self, rows: Sequence[Outgoing]) -> None:
         """Send transitions that were just committed; comes back before Kafka has them."""
+        if self._stopped:
+            return
         await self._surface()
         self._waiting += [row for row in rows if row.sequence > self._taken]
         if not self._waiting:
@@ -67,7 +69,16 @@ class Relay:
     async def _surface(self) -> None:
         """Raise what an earlier send failed with."""
         if self._pump is not None and self._pump.done():
-            await self._pump
+            await self.drain()
+
+    def stop(self) -> None:
+        """Send nothing more: the shard is given up, and what waits is in the outbox for whoever takes it next.
+
+        If the store has lost it, too, it was never said; sent now, it would get in the way of what is said instead.
+        """
+        self._stopped = True
+        if self._pump is not None:
+            self._pump.cancel()
 
     async def drain(self) -> None:
         """Wait until Kafka has everything that was sent.
@@ -75,8 +86,11 @@ class Relay:
         Raises:
             KafkaError: it could not be sent; what was committed stays in the outbox.
         """
-        if self._pump is not None:
-            await self._pump
+        pump = self._pump
+        if pump is not None:
+            await asyncio.wait([pump])
+            if not pump.cancelled():  # it was, if the shard was given up meanwhile
+                pump.result()
 
     async def note(self, commit: Callable[[], Awaitable[None]]) -> None:
         """Have the relayed sequence written down if it moved since the last time. Also surfaces a failed send."""

@@ -3,14 +3,15 @@
     batch ─► decode ─► place ─► settle ─► advance ─► evaluate ─► diff ─► commit ─► relay
 
 Everything runs under one lock, so a customer has a single writer. A commit that is refused throws the memory away; the
-caller then either forgets the shard (fenced: somebody else has it) or opens it again and seeks back (stale).
+caller then either forgets the shard (fenced: somebody else has it) or opens it again and seeks back (stale). A shard
+whose state has to be made anew is silent meanwhile (`streams.shard.silence`).
 """
 
 import asyncio
 import logging
 from base64 import b64encode
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.deadletters import MAX_KEY, MAX_RAW, DeadLetter
@@ -26,9 +27,10 @@ from streams.core.profile import LONG_AGO
 from streams.core.step import apply, settle
 from streams.shard.customers import Customers
 from streams.shard.outcome import Outcome
-from streams.shard.port import Clock, Forward, Inputs, Record, RecordBatch, Sink
+from streams.shard.port import Clock, Forward, History, Inputs, Record, RecordBatch, Sink
 from streams.shard.relay import Relay
-from streams.state.port import Commit, Ownership, Store
+from streams.shard.silence import Silence, hold_back, listen, tell, untold
+from streams.state.port import Commit, Ownership, StaleError, Store
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Ports:
 
     store: Store
     sink: Sink
+    history: History
     inputs: Inputs
     clock: Clock
     """What crossings are measured by."""
@@ -107,6 +110,7 @@ class Shard:
         self._relay = Relay(number, ports.sink)
         self._owned = Ownership(0, "", {}, 0, 0, [])
         self._commits = 0
+        self._silence: Silence | None = None
         self._event_time: dict[str, Instant] = {}
         self._waiting: list[Waiting] = []
         self._closed = False
@@ -124,21 +128,62 @@ class Shard:
         """Input topic -> the offset to read next; what reading is sought to."""
         return dict(self._offsets)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is catching up with what subscribers know already."""
+        return self._silence is not None
+
     async def open(self) -> None:
-        """Take the shard: a new epoch, and whatever was committed but not yet relayed is relayed."""
+        """Take the shard: a new epoch, and whatever was committed but not yet relayed is relayed.
+
+        Raises:
+            HistoryError: its state is lost, and cannot be made anew.
+        """
         async with self._lock:
             self._customers.clear()
             self._event_time.clear()
             self._waiting.clear()
             self._owned = await self._ports.store.claim(self.number)
+            tail = await self._ports.sink.tail(self.number)
+            self._silence = await listen(self.number, self._owned, tail, self._ports.store, self._ports.history)
+            if self._silence is not None:
+                self._owned = self._silence.owned
             self._commits = 0
             self._mark = self._owned.commit
             self._offsets = dict(self._owned.offsets)
             self._sequence = self._owned.sequence
-            await self._relay.open(self._owned)
+            await self._relay.open(self._owned, tail)
+            await self._end_silence()
 
-    async def process(self, batch: RecordBatch) -> None:
-        """Apply a batch and commit it. One that was read under an earlier ownership is dropped: it will be read again.
+    async def check(self) -> None:
+        """Find out whether the state is still where this worker left it, though there is nothing to commit.
+
+        Raises:
+            FencedError: another worker owns the shard.
+            StaleError: the store has lost writes, or the state was made anew.
+        """
+        if not self._lock.locked():  # else it will be found out soon
+            async with self._lock:
+                await self._ports.store.check(self.number, self.epoch, self._mark)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has ever been committed here, and subscribers know nothing of it."""
+        return not self._mark and not self._sequence and not self._relay.relayed
+
+    async def read_on(self, offsets: Mapping[str, int]) -> None:
+        """Write down that topics are read on from elsewhere than where the state was brought up to.
+
+        Raises:
+            FencedError: another worker owns the shard.
+            StaleError: the store is not where this worker left it.
+        """
+        async with self._lock:
+            moves = {topic: (self._offsets[topic], offset) for topic, offset in offsets.items()}
+            await self._commit(Outcome(self.number, self._definitions, self._sequence, self._ports.wall()), moves)
+
+    async def process(self, *batches: RecordBatch) -> None:
+        """Apply batches and commit. One that was read under an earlier ownership is dropped: it will be read again.
 
         What other topics have waiting by then goes into the same commit, in order of event time: under load there are
         fewer commits, and an order is less often judged before the click that came before it.
@@ -147,12 +192,12 @@ class Shard:
             FencedError: another worker owns the shard.
             StaleError: the store is not where this worker left it; open the shard again and seek back.
         """
-        waiting = Waiting(batch)
-        self._waiting.append(waiting)
+        ours = [Waiting(batch) for batch in batches]
+        self._waiting += ours
         self._arrived.set()
         async with self._lock:
             try:
-                while any(other is waiting for other in self._waiting):
+                while any(waiting in ours for waiting in self._waiting):
                     await self._wait_for_company()
                     pieces = self._pieces()
                     if pieces:
@@ -205,13 +250,14 @@ class Shard:
             records = batch.records[first : min(last, first + room)]
             waiting.taken += len(records)
             room -= len(records)
-            if waiting.taken >= len(batch.records):
+            done = waiting.taken >= len(batch.records)
+            if done:
                 end = batch.end
                 self._waiting.remove(waiting)
             else:
                 end = batch.records[waiting.taken].offset
                 cut.add(batch.topic)
-            if records:
+            if records or done:  # a batch may have no records: the marks that transactions end with are none
                 positions[batch.topic] = end
                 pieces.append(Piece(batch.topic, start, end, records))
             if room <= 0:
@@ -243,6 +289,7 @@ class Shard:
         await self._customers.fetch(profile_id for profile_id, _event in reading.events)
         if len(pieces) > 1:
             reading.events.sort(key=lambda row: row[1].occurred_at)
+        before = self._before(reading)
         outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
         entries, touched, definitions = self._customers.entries, outcome.touched, self._definitions
         for profile_id, event in reading.events:
@@ -253,15 +300,52 @@ class Shard:
         offsets: dict[str, tuple[int, int]] = {}
         for piece in pieces:
             offsets[piece.topic] = (offsets.get(piece.topic, (piece.start, 0))[0], piece.end)
+        if before is not None:
+            told = hold_back(outcome, before, self._sequence)
+            await self._ports.store.remember(self.number, self.epoch, told, over=False)
         await self._commit(outcome, offsets)
         self._event_time |= reading.latest
         self.applied += sum(len(piece.records) for piece in pieces)
+        await self._end_silence()
+
+    def _before(self, reading: Reading) -> dict[str, dict[str, Instant]] | None:
+        """In silence: the memberships of those who are about to be touched."""
+        if self._silence is None:
+            return None
+        return {
+            profile_id: dict(self._customers.entries[profile_id].customer.since)
+            for profile_id, _event in reading.events
+        }
+
+    async def _end_silence(self) -> None:
+        """Once all is read that may have been applied before: say what is otherwise than subscribers know.
+
+        Raises:
+            StaleError: changes of an earlier owner have come to Kafka since the shard was opened.
+        """
+        if self._silence is None or self._silence.covers(self._offsets):
+            return
+        tail = await self._ports.sink.tail(self.number)
+        if tail > self._sequence:
+            raise StaleError(f"shard {self.number}: Kafka has {tail} changes now; this worker counts {self._sequence}")
+        differences = self._sequence
+        async for group in untold(self.number, self._ports.store, self._limits.dues):
+            await self._customers.fetch(group)
+            outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
+            for customer, told in group.items():
+                tell(outcome, customer, self._customers.entries[customer], told, self._definitions)
+            await self._commit(outcome, {})
+        await self._ports.store.speak(self.number, self.epoch)
+        self._silence = None
+        log.warning("shard %d: rebuilt; %d differences said", self.number, self._sequence - differences)
 
     def _read(self, piece: Piece, reading: Reading) -> None:
         """Decode, admit and place each record; nothing that is not a good event of ours gets further."""
         topic, wall, rates, skew = piece.topic, self._ports.wall(), self._definitions.rates, self._ports.skew
-        latest, entries = self._event_time.get(topic, LONG_AGO), self._customers.entries
+        latest, entries, silence = self._event_time.get(topic, LONG_AGO), self._customers.entries, self._silence
         for record in piece.records:
+            if silence is not None and (topic, record.offset) in silence.refused:
+                continue
             try:
                 event = decode(record.value or b"", topic)
                 admit(event, wall, rates, skew)
@@ -272,6 +356,8 @@ class Shard:
             if profile_id not in entries:
                 home = shard_of(profile_id, self._shards)
                 if home != self.number:
+                    if silence is not None and silence.is_forwarded(topic, record.offset):
+                        continue
                     key = profile_id.removeprefix(ANONYMOUS).encode()
                     reading.forwards.append(Forward(home, key, record.value or b""))
                     continue
@@ -288,7 +374,7 @@ class Shard:
             StaleError: the store is not where this worker left it.
         """
         async with self._lock:
-            now = None if self._closed else self._now()
+            now = None if self._closed or self._silence is not None else self._now()
             if now is None:
                 return 0
             rows = await self._ports.store.due(self.number, now, self._limits.dues)
@@ -344,6 +430,10 @@ class Shard:
     async def _commit_empty(self) -> None:
         """Note the relayed sequence although nothing else happened, so that the outbox gets empty."""
         await self._commit(Outcome(self.number, self._definitions, self._sequence, self._ports.wall()), {})
+
+    def give_up(self) -> None:
+        """Send nothing more to Kafka: the shard is somebody else's now, or is opened anew."""
+        self._relay.stop()
 
     async def close(self) -> None:
         """Commit nothing more, and wait until Kafka has everything that was committed."""

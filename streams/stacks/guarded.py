@@ -63,6 +63,8 @@ class GuardedProcess:
         self._environment = os.environ | (environment or {})
         self._guard: subprocess.Popen[bytes] | None = None
         self.pid = 0
+        self.exit_code: int | None = None
+        """Of the process that ended last, as a shell counts: 128 and the signal's number if it was killed."""
 
     def start(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
         """Start, and return once `is_ready` says so.
@@ -118,6 +120,7 @@ class GuardedProcess:
                 guard.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 _send(pid, signal.SIGKILL)
+        self.exit_code = guard.returncode
 
     def _wait_until(self, is_ready: Callable[[], bool], deadline: float) -> None:
         while not is_ready():

@@ -12,7 +12,11 @@ local meta = KEYS[1]
 local c = cmsgpack.unpack(ARGV[1])
 
 local epoch = redis.call('HGET', meta, 'epoch')
-if epoch ~= c.epoch then return {'FENCED', tostring(epoch)} end
+if epoch ~= c.epoch then
+  -- an epoch that went back is that of a store which lost its last writes
+  if epoch and tonumber(epoch) > tonumber(c.epoch) then return {'FENCED', epoch} end
+  return {'STALE', 'epoch ' .. tostring(epoch)}
+end
 local mark = redis.call('HGET', meta, 'commit') or ''
 if mark == c.mark then return {'OK', 'again'} end
 if mark ~= c.previous then return {'STALE', 'commit ' .. mark} end

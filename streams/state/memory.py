@@ -1,10 +1,11 @@
 """The store in memory: the same contract, for tests and for dry runs."""
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from schemas.instants import Instant
 from schemas.names import INPUTS
-from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Stored, TopologyError
+from streams.state.port import Commit, FencedError, Outgoing, Ownership, Remembered, StaleError, Stored, TopologyError
 
 
 @dataclass
@@ -21,6 +22,12 @@ class ShardState:
     dues: dict[str, Instant] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     outbox: list[Outgoing] = field(default_factory=list)
+    told: int | None = None
+    silent: dict[str, int] = field(default_factory=dict)
+    written: dict[str, bytes] = field(default_factory=dict)
+    """Customer -> what subscribers were told."""
+    before: dict[str, bytes] = field(default_factory=dict)
+    """Customer -> the read model before a rebuild."""
 
 
 class MemoryStore:
@@ -46,7 +53,22 @@ class MemoryStore:
         state = self.shard(shard)
         state.epoch += 1
         waiting = [row for row in state.outbox if row.sequence > state.relayed]
-        return Ownership(state.epoch, state.commit, dict(state.offsets), state.sequence, state.relayed, waiting)
+        offsets, silent = dict(state.offsets), dict(state.silent)
+        return Ownership(state.epoch, state.commit, offsets, state.sequence, state.relayed, waiting, state.told, silent)
+
+    async def check(self, shard: int, epoch: int, mark: str) -> None:
+        """See `Store.check`."""
+        state = self._owned(shard, epoch)
+        if state.commit != mark:
+            raise StaleError(f"shard {shard}: stored commit '{state.commit}'; this worker's was '{mark}'")
+
+    def _owned(self, shard: int, epoch: int) -> ShardState:
+        state = self.shard(shard)
+        if state.epoch > epoch:
+            raise FencedError(f"shard {shard} is at epoch {state.epoch}; this worker had {epoch}")
+        if state.epoch < epoch:
+            raise StaleError(f"shard {shard}: stored epoch {state.epoch}; this worker had {epoch}")
+        return state
 
     async def load(self, shard: int, ids: list[str]) -> list[Stored]:
         """See `Store.load`."""
@@ -60,9 +82,7 @@ class MemoryStore:
 
     async def commit(self, shard: int, commit: Commit) -> None:
         """See `Store.commit`."""
-        state = self.shard(shard)
-        if state.epoch != commit.epoch:
-            raise FencedError(f"shard {shard} is at epoch {state.epoch}; this worker had {commit.epoch}")
+        state = self._owned(shard, commit.epoch)
         if state.commit == commit.mark:
             return
         expected = {topic: start for topic, (start, _end) in commit.offsets.items()}
@@ -88,3 +108,30 @@ class MemoryStore:
         for segment, members in commit.entered.items():
             state.members.setdefault(segment, set()).update(members)
         state.outbox = [row for row in [*state.outbox, *commit.outbox] if row.sequence > state.relayed]
+
+    async def remember(self, shard: int, epoch: int, told: Mapping[str, bytes], *, over: bool) -> None:
+        """See `Store.remember`."""
+        state = self._owned(shard, epoch)
+        state.written = {**state.written, **told} if over else {**told, **state.written}
+
+    async def recall(self, shard: int, ids: list[str]) -> list[bytes | None]:
+        """See `Store.recall`."""
+        written = self.shard(shard).written
+        return [written.get(key) for key in ids]
+
+    async def remembered(self, shard: int) -> AsyncIterator[dict[str, Remembered]]:
+        """See `Store.remembered`."""
+        written, before = self.shard(shard).written, self.shard(shard).before
+        yield {key: Remembered(written.get(key), before.get(key)) for key in sorted(written.keys() | before.keys())}
+
+    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
+        """See `Store.hush`."""
+        state = self._owned(shard, epoch)
+        state.told, state.sequence, state.relayed = told, told, relayed
+        state.silent |= silent
+        state.outbox = [row for row in state.outbox if row.sequence > relayed]
+
+    async def speak(self, shard: int, epoch: int) -> None:
+        """See `Store.speak`."""
+        state = self._owned(shard, epoch)
+        state.told, state.silent, state.written, state.before = None, {}, {}, {}

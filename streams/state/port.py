@@ -5,6 +5,7 @@ One `commit` writes everything that a batch changed, or nothing. It is refused w
 last writes, or newer. Called twice with the same commit, it recognises its own work.
 """
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,10 @@ class StaleError(StateError):
 
 class TopologyError(StateError):
     """The store was written with another number of shards than the topics have partitions."""
+
+
+class HistoryError(StateError):
+    """The state must be made anew, and Kafka no longer has what it was made of."""
 
 
 @dataclass(slots=True)  # not frozen: there is one per transition
@@ -53,6 +58,10 @@ class Ownership:
     """Of the latest transition known to be in Kafka."""
     outbox: list[Outgoing]
     """What was committed after `relayed`, in order."""
+    told: int | None = None
+    """Of a silent shard: the sequence up to which it is written down what subscribers were told. None: it speaks."""
+    silent: dict[str, int] = field(default_factory=dict)
+    """Input topic -> the offset that a silent shard speaks again from."""
 
 
 @dataclass
@@ -62,6 +71,16 @@ class Stored:
     profile: bytes | None = None
     live: bytes | None = None
     due: Instant | None = None
+
+
+@dataclass
+class Remembered:
+    """What a silent shard remembers of a customer; None where there is nothing."""
+
+    told: bytes | None = None
+    """What subscribers were told."""
+    before: bytes | None = None
+    """The read model in the state that was there before a rebuild."""
 
 
 @dataclass
@@ -99,6 +118,14 @@ class Store(Protocol):
     async def claim(self, shard: int) -> Ownership:
         """Become the owner of a shard: the epoch is raised, and every commit of an earlier owner is refused."""
 
+    async def check(self, shard: int, epoch: int, mark: str) -> None:
+        """Whether the state is still where its owner left it.
+
+        Raises:
+            FencedError: somebody else has claimed the shard.
+            StaleError: it has lost writes, or was made anew.
+        """
+
     async def load(self, shard: int, ids: list[str]) -> list[Stored]:
         """What is stored about some customers, in their order."""
 
@@ -109,6 +136,26 @@ class Store(Protocol):
         """Write a commit.
 
         Raises:
-            FencedError: the epoch is not the owner's.
-            StaleError: the stored mark, offsets or sequence are not those that the commit starts from.
+            FencedError: a later owner has claimed the shard.
+            StaleError: the stored mark, offsets or sequence are not those that the commit starts from, or the epoch is
+                an earlier one: the store has lost its last writes.
         """
+
+    async def remember(self, shard: int, epoch: int, told: Mapping[str, bytes], *, over: bool) -> None:
+        """Write down what subscribers were told of some customers; `over` replaces what is written of them already.
+
+        Raises:
+            FencedError, StaleError: as with `commit`, by the epoch alone. So do `hush` and `speak`.
+        """
+
+    async def recall(self, shard: int, ids: list[str]) -> list[bytes | None]:
+        """What is written down of some customers, in their order."""
+
+    def remembered(self, shard: int) -> AsyncIterator[dict[str, Remembered]]:
+        """All that a silent shard remembers, some customers at a time; once or more often each."""
+
+    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
+        """Let a shard be silent up to some offsets, and go on from the sequence `told`."""
+
+    async def speak(self, shard: int, epoch: int) -> None:
+        """End the silence, and forget what was written down."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from schemas.instants import Instant
+from schemas.instants import SECOND, Instant
 from schemas.live import Live, read_live
 from schemas.names import INPUTS
 from schemas.placement import shard_of
@@ -17,6 +17,28 @@ from streams.state.port import TopologyError
 
 _PAGE = 5_000
 """Customers asked for in one call."""
+
+
+ALIVE = 10 * SECOND
+"""A worker that has not shown itself for this long does not run."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a shard is at one instant."""
+
+    offsets: dict[str, int]
+    """Input topic -> the offset after the last record that was applied."""
+    sequence: int
+    """Of the latest committed change."""
+    silent: bool
+    """It is catching up, and says nothing meanwhile: see `streams.shard.silence`."""
+
+
+def read_place(meta: dict[bytes, bytes]) -> Place:
+    """The place that a shard's meta key tells."""
+    offsets = {topic: int(meta.get(f"offset:{topic}".encode(), 0)) for topic in INPUTS}
+    return Place(offsets, int(meta.get(b"sequence", 0)), b"told" in meta)
 
 
 @dataclass(frozen=True)
@@ -102,6 +124,15 @@ class Reader:
             for topic, offset in zip(INPUTS, stored, strict=True):
                 found[topic][shard] = int(offset or 0)
         return found
+
+    async def place(self, shard: int) -> Place:
+        """Where a shard is right now."""
+        meta: Any = await self._redis.hgetall(keys.meta_key(shard))
+        return read_place(meta)
+
+    async def alive(self, now: Instant) -> dict[str, dict[str, Any]]:
+        """As `workers`, of those that run; `now` is the wall clock."""
+        return {name: sign for name, sign in (await self.workers()).items() if now - sign["at"] < ALIVE}
 
     async def workers(self) -> dict[str, dict[str, Any]]:
         """Worker -> its latest sign of life: at, shards, lag."""

@@ -1,5 +1,7 @@
-"""The store in Redis. The commit is one script call; everything else reads, or raises the epoch."""
+"""The store in Redis. The commit is one script call; everything else reads, raises the epoch, or is for silence."""
 
+import time
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -20,9 +22,13 @@ from schemas.instants import Instant
 from schemas.names import INPUTS
 from streams.state import keys
 from streams.state.courier import Courier
-from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Stored, TopologyError
+from streams.state.port import Commit, FencedError, Outgoing, Ownership, Remembered, StaleError, Stored, TopologyError
 
-_COMMIT = files("streams.state").joinpath("commit.lua").read_text()
+_COMMIT, _CLAIM, _SILENCE = (
+    files("streams.state").joinpath(f"{name}.lua").read_text() for name in ("commit", "claim", "silence")
+)
+_PAGE = 1_000
+"""Customers that are written or read in one call."""
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[tuple[int, bytes, bytes]]).decode
 
@@ -46,10 +52,11 @@ def connect(url: str, patience: int = 12) -> Redis:
 class RedisStore:
     """`streams.state.port.Store` on Redis 6.2 or newer."""
 
-    def __init__(self, redis: Redis) -> None:
-        """Use a client of `connect`."""
+    def __init__(self, redis: Redis, space: keys.Keys | None = None) -> None:
+        """Use a client of `connect`; `space` says whose keys, the live ones if not given."""
         self._redis = redis
-        self._script = redis.register_script(_COMMIT)
+        self._keys = space or keys.Keys()
+        self._commit, self._claim, self._silence = map(redis.register_script, (_COMMIT, _CLAIM, _SILENCE))
         self._reads, self._writes = Courier(redis), Courier(redis)
 
     async def topology(self, shards: int) -> None:
@@ -66,30 +73,40 @@ class RedisStore:
 
     async def claim(self, shard: int) -> Ownership:
         """See `Store.claim`."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hincrby(keys.meta_key(shard), "epoch", 1)
-        pipeline.hgetall(keys.meta_key(shard))
-        pipeline.xrange(keys.outbox_key(shard))
-        epoch, meta, outbox = await pipeline.execute()
-        number = {name: int(meta.get(name.encode(), 0)) for name in ("sequence", "relayed")}
-        waiting = [row for _id, fields in outbox for row in _outgoing(fields) if row.sequence > number["relayed"]]
+        names = [self._keys.meta(shard), self._keys.outbox(shard)]
+        flat, rows = await self._claim(keys=names, args=[time.time_ns() // 1_000_000])
+        meta = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        number = {name: int(meta.get(name, 0)) for name in ("epoch", "sequence", "relayed")}
+        waiting = [row for _id, (_name, packed) in rows for row in read_outbox(packed)]
+        silent = {name.removeprefix("silent:"): int(meta[name]) for name in meta if name.startswith("silent:")}
         return Ownership(
-            epoch=epoch,
-            commit=meta.get(b"commit", b"").decode(),
-            offsets={topic: int(meta.get(f"offset:{topic}".encode(), 0)) for topic in INPUTS},
+            epoch=number["epoch"],
+            commit=meta.get("commit", b"").decode(),
+            offsets={topic: int(meta.get(f"offset:{topic}", 0)) for topic in INPUTS},
             sequence=number["sequence"],
             relayed=number["relayed"],
-            outbox=waiting,
+            outbox=[row for row in waiting if row.sequence > number["relayed"]],
+            told=int(meta["told"]) if "told" in meta else None,
+            silent=silent,
         )
+
+    async def check(self, shard: int, epoch: int, mark: str) -> None:
+        """See `Store.check`."""
+        stored: Any = await self._redis.hmget(self._keys.meta(shard), ["epoch", "commit"])
+        found, commit = (value.decode() if value else "" for value in stored)
+        if found and int(found) > epoch:
+            raise _refusal(shard, epoch, "FENCED", found)
+        if found != str(epoch) or commit != mark:
+            raise _refusal(shard, epoch, "STALE", f"epoch {found or 'none'} commit {commit or 'none'}")
 
     async def load(self, shard: int, ids: list[str]) -> list[Stored]:
         """See `Store.load`."""
         if not ids:
             return []
         replies = await self._reads.send(
-            ("HMGET", keys.profiles_key(shard), *ids),
-            ("HMGET", keys.live_key(shard), *ids),
-            ("ZMSCORE", keys.due_key(shard), *ids),
+            ("HMGET", self._keys.profiles(shard), *ids),
+            ("HMGET", self._keys.live(shard), *ids),
+            ("ZMSCORE", self._keys.due(shard), *ids),
         )
         for reply in replies:
             if isinstance(reply, Exception):
@@ -103,7 +120,7 @@ class RedisStore:
     async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """See `Store.due`."""
         rows: Any = await self._redis.zrange(
-            keys.due_key(shard), "-inf", until, byscore=True, offset=0, num=limit, withscores=True
+            self._keys.due(shard), "-inf", until, byscore=True, offset=0, num=limit, withscores=True
         )
         return [(customer.decode(), int(score)) for customer, score in rows]
 
@@ -111,22 +128,78 @@ class RedisStore:
         """See `Store.commit`."""
         segments = sorted({*commit.entered, *commit.exited})
         names = [
-            keys.meta_key(shard),
-            keys.profiles_key(shard),
-            keys.live_key(shard),
-            keys.due_key(shard),
-            keys.outbox_key(shard),
-            *(keys.members_key(shard, segment) for segment in segments),
+            self._keys.meta(shard),
+            self._keys.profiles(shard),
+            self._keys.live(shard),
+            self._keys.due(shard),
+            self._keys.outbox(shard),
+            *(self._keys.members(shard, segment) for segment in segments),
         ]
         values = _arguments(commit, segments)
-        (reply,) = await self._writes.send(("EVALSHA", self._script.sha, len(names), *names, *values))
+        (reply,) = await self._writes.send(("EVALSHA", self._commit.sha, len(names), *names, *values))
         if isinstance(reply, ResponseError):  # the script is not loaded, or Redis is full: the client knows what to do
-            reply = await self._script(keys=names, args=values)
+            reply = await self._commit(keys=names, args=values)
         verdict, detail = reply
-        if verdict == b"FENCED":
-            raise FencedError(f"shard {shard} is at epoch {detail.decode()}; this worker had {commit.epoch}")
-        if verdict == b"STALE":
-            raise StaleError(f"shard {shard}: stored {detail.decode()}; this commit follows '{commit.previous}'")
+        if verdict != b"OK":
+            raise _refusal(shard, commit.epoch, verdict.decode(), detail.decode(), f"follows '{commit.previous}'")
+
+    async def remember(self, shard: int, epoch: int, told: Mapping[str, bytes], *, over: bool) -> None:
+        """See `Store.remember`."""
+        rows = list(told.items())
+        for first in range(0, len(rows), _PAGE):
+            values = [value for row in rows[first : first + _PAGE] for value in row]
+            await self._silently(shard, epoch, "remember", "HSET" if over else "HSETNX", *values)
+
+    async def recall(self, shard: int, ids: list[str]) -> list[bytes | None]:
+        """See `Store.recall`."""
+        found: list[bytes | None] = []
+        for first in range(0, len(ids), _PAGE):
+            values: Any = await self._redis.hmget(self._keys.told(shard), ids[first : first + _PAGE])
+            found += values
+        return found
+
+    async def remembered(self, shard: int) -> AsyncIterator[dict[str, Remembered]]:
+        """See `Store.remembered`."""
+        told, before = self._keys.told(shard), self._keys.before(shard)
+        async for page in self._pages(told):
+            others: Any = await self._redis.hmget(before, list(page))
+            yield {key: Remembered(page[key], other) for key, other in zip(page, others, strict=True)}
+        async for page in self._pages(before):
+            others = await self._redis.hmget(told, list(page))
+            yield {key: Remembered(other, page[key]) for key, other in zip(page, others, strict=True) if other is None}
+
+    async def _pages(self, name: str) -> AsyncIterator[dict[str, bytes]]:
+        """All of a hash, some at a time."""
+        cursor = 0
+        while True:
+            found: Any = await self._redis.hscan(name, cursor, count=_PAGE)
+            cursor, rows = found
+            if rows:
+                yield {customer.decode(): value for customer, value in rows.items()}
+            if not cursor:
+                return
+
+    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
+        """See `Store.hush`."""
+        places = [value for row in silent.items() for value in row]
+        await self._silently(shard, epoch, "hush", told, relayed, *places)
+
+    async def speak(self, shard: int, epoch: int) -> None:
+        """See `Store.speak`."""
+        await self._silently(shard, epoch, "speak")
+
+    async def _silently(self, shard: int, epoch: int, *words: str | bytes | int) -> None:
+        names = [getattr(self._keys, name)(shard) for name in ("meta", "told", "outbox", "before")]
+        verdict, detail = await self._silence(keys=names, args=[epoch, *words])
+        if verdict != b"OK":
+            raise _refusal(shard, epoch, verdict.decode(), detail.decode())
+
+
+def _refusal(shard: int, epoch: int, verdict: str, found: str, what: str = "") -> FencedError | StaleError:
+    """What a refused write raises."""
+    if verdict == "FENCED":
+        return FencedError(f"shard {shard} is at epoch {found}; this worker had {epoch}")
+    return StaleError(f"shard {shard}: stored {found}; this worker, at epoch {epoch}, {what or 'had another'}")
 
 
 def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
@@ -156,9 +229,9 @@ def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
     return [_pack(header), b"".join(values)]
 
 
-def _outgoing(fields: dict[bytes, bytes]) -> list[Outgoing]:
-    """The transitions of one commit."""
-    return [Outgoing(*row) for row in _unpack(fields[b"rows"])]
+def read_outbox(packed: bytes) -> list[Outgoing]:
+    """The transitions of one commit, from an entry of the outbox."""
+    return [Outgoing(*row) for row in _unpack(packed)]
 
 
 def _scored(dues: dict[str, Instant]) -> list[str]:

@@ -232,7 +232,7 @@ class System:
             partitions = [TopicPartition(self.prefix + topic, n) for n in range(self.partitions)]
             for partition, end in (await consumer.end_offsets(partitions)).items():
                 consumer.assign([partition])
-                consumer.seek(partition, 0)
+                await consumer.seek_to_beginning(partition)
                 while await consumer.position(partition) < end:
                     batch = await consumer.getmany(partition, timeout_ms=1000)
                     rows += [orjson.loads(record.value) for record in batch.get(partition, [])]

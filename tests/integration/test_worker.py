@@ -15,7 +15,7 @@ from streams.clock import wall_clock
 from streams.sources.shop import ShopPlan, lines
 from streams.state import keys
 from streams.state.reader import Reader
-from tests.integration.system import System
+from tests.integration.system import PATIENCE, System
 from tests.integration.test_same_result import by_the_core_alone, check, fold
 from tests.stacks.isolation import FreshStack
 
@@ -183,6 +183,17 @@ async def test_a_killed_worker_loses_and_doubles_nothing(fresh_stack: FreshStack
             system.workers[-1].kill()
             system.start_worker()
         await check(system, path)
+
+
+async def test_a_worker_that_cannot_go_on_ends(fresh_stack: FreshStack) -> None:
+    async with System(fresh_stack, partitions=1) as system:
+        worker = system.start_worker()
+        await system.wait_owned()
+        redis = Redis.from_url(system.redis_url)
+        await redis.set(keys.profiles_key(0), "not a hash")
+        await redis.aclose()
+        system.send(ORDERS, order("c", wall_clock() - DAY), "c")
+        assert worker.wait(PATIENCE) == 1
 
 
 async def test_a_store_that_came_back_older_is_caught_up_again(fresh_stack: FreshStack, tmp_path: Path) -> None:

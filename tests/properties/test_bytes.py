@@ -118,7 +118,7 @@ def test_the_message_of_a_transition_is_of_its_model(log: list[Event], someone: 
     assert not transitions or set(change.memberships) == set(customer.since)
 
 
-@pytest.mark.parametrize("stored", [b"\x91\x02", b"\x90", b"\x01", b"\x80"])
+@pytest.mark.parametrize("stored", [b"\x91\x63", b"\x90", b"\x01", b"\x80"])
 def test_a_profile_of_another_layout_is_refused(stored: bytes) -> None:
     with pytest.raises(LayoutError, match="layout"):
         unpack("ann", stored)

@@ -19,16 +19,18 @@ _METADATA_ANSWER = struct.Struct(">iii")
 _JVM = ("-Xms256m", "-Xmx512m", "-Djava.awt.headless=true")
 
 
-def _settings(directory: Path, port: int, controller_port: int) -> dict[str, str]:
+def _settings(directory: Path, port: int, controller_port: int, proxied_port: int, proxy_port: int) -> dict[str, str]:
     address, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}"
+    inside, outside = f"127.0.0.1:{proxied_port}", f"127.0.0.1:{proxy_port}"
     return {
         "node.id": "1",
         "process.roles": "broker,controller",
         "controller.quorum.voters": f"1@{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{address}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"PLAINTEXT://{address},PROXIED://{inside},CONTROLLER://{controller}",
+        # Whoever comes by way of a proxy is told to come back that way.
+        "advertised.listeners": f"PLAINTEXT://{address},PROXIED://{outside}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(directory / "data"),
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": "1",
@@ -44,6 +46,7 @@ def _settings(directory: Path, port: int, controller_port: int) -> dict[str, str
         "broker.heartbeat.interval.ms": "500",
         # A test's first consumer should not wait for others that might come, nor a deleted topic linger.
         "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
         "log.segment.delete.delay.ms": "1000",
         "file.delete.delay.ms": "1000",
     }
@@ -59,6 +62,10 @@ class KafkaServer:
     def __init__(self, directory: Path) -> None:
         """Choose the ports; nothing starts yet."""
         self.port = free_port()
+        self.proxied_port = free_port()
+        """For a proxy to connect to: clients that came by here are told to come back by `proxy_port`."""
+        self.proxy_port = free_port()
+        """For a proxy to listen on."""
         self._directory = directory
         self._properties = directory / "server.properties"
         self._process: GuardedProcess | None = None
@@ -102,7 +109,7 @@ class KafkaServer:
         self.start()
 
     def _format(self) -> None:
-        settings = _settings(self._directory, self.port, free_port())
+        settings = _settings(self._directory, self.port, free_port(), self.proxied_port, self.proxy_port)
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         storage = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)]
         result = subprocess.run(

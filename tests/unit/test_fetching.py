@@ -10,7 +10,7 @@ from aiokafka.errors import CorruptRecordException, TopicAuthorizationFailedErro
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.kafka.fetching import Arrivals, arrivals_of, take_fetched
+from streams.kafka.fetching import Arrivals, Runs, arrivals_of, take_fetched
 
 ORDERS, SITE = TopicPartition("orders", 0), TopicPartition("site-events", 0)
 
@@ -86,8 +86,8 @@ class Fetcher:
         return bool(request)
 
 
-def values(runs: dict[Any, list[Any]]) -> dict[str, list[str]]:
-    return {partition.topic: [record.value.decode() for record in rows] for partition, rows in runs.items()}
+def values(runs: Runs) -> dict[str, list[str]]:
+    return {partition.topic: [record.value.decode() for record in run.records] for partition, run in runs.items()}
 
 
 async def test_a_run_is_taken_when_it_arrives_so_that_the_next_fetch_asks_for_its_partition_again() -> None:

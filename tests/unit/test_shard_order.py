@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -76,7 +76,8 @@ class Recorded(Shard):
 
     def __init__(self, ends: Ends, batch: int) -> None:
         self.sink = Sink()
-        ports = Ports(MemoryStore(), self.sink, ends, lambda: START, lambda: START + 10**6 * SECOND)
+        history: Any = None  # nothing is ever lost here
+        ports = Ports(MemoryStore(), self.sink, history, ends, lambda: START, lambda: START + 10**6 * SECOND)
         super().__init__(0, 1, shipped(), ports, Limits(batch=batch))
         self.commits: list[list[tuple[str, int, int]]] = []
 
