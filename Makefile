@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs docs-check bench lock clean redis-server
+.PHONY: help install demo test faults lint docs docs-check bench lock clean redis-server
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: install ## Run the demo, all in this machine's memory: no Docker, no Java 
 
 test: install redis-server ## Run the tests (ARGS="-k words"); those that need a real Kafka need Java and Maven, or Docker
 	$(BIN)/pytest $(ARGS)
+
+faults: install redis-server ## Break a real Kafka and Redis under load (ARGS="--short", "--list"; tests/faults/README.md)
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # The tests' own redis-server is the system's, not the older one in .venv/bin. RUNLEVEL keeps the package from starting one.
 redis-server: install
