@@ -187,8 +187,8 @@ class _Run:
                     fold.feed(record.value, f"{SEGMENT_CHANGES}[{shard}] offset {record.offset}")
             position = end
             waiting = await self.state.outbox(shard, fold.last)
-            if fold.last >= snapshot.sequence or (waiting and waiting[0].sequence == fold.last + 1):
-                break
+            if waiting[0].sequence == fold.last + 1 if waiting else fold.last >= snapshot.sequence:
+                break  # else some were relayed between the two looks
         check_outbox(shard, [row.sequence for row in waiting], self.report, running=running)
         for row in waiting:
             fold.feed(row.value, f"outbox of shard {shard} at {row.sequence}")
