@@ -1,4 +1,7 @@
-"""The producer, as a process of its own: `python -m tests.faults.load <bootstrap> <prefix> <plan> <begin>`."""
+"""The producer, as a process of its own: `python -m tests.faults.load <bootstrap> <prefix> <plan>`.
+
+On standard input it is told the wall-clock second to begin at; SIGTERM ends it.
+"""
 
 import signal
 import sys
@@ -29,10 +32,11 @@ def send(bootstrap: str, prefix: str, plan: Plan, begin: float, stop: Event) -> 
 
 def main() -> None:
     """Print how many messages were sent; exit 1 if not all of them arrived."""
-    _, servers, prefix, encoded, begin = sys.argv
+    _, servers, prefix, encoded = sys.argv
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    sent, failures = send(servers, prefix, msgspec.json.decode(encoded, type=Plan), float(begin), stop)
+    plan, begin = msgspec.json.decode(encoded, type=Plan), sys.stdin.readline()
+    sent, failures = send(servers, prefix, plan, float(begin), stop) if begin else (0, [])
     print(sent)
     sys.exit("\n".join(failures[:3]) if failures else 0)
 

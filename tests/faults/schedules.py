@@ -17,12 +17,14 @@ A, B = "worker-a", "worker-b"
 HOUR = 3_600
 _LOST = 0.3
 """Share of the commits whose reply is lost."""
-_START = 2.0
-"""When faults begin: the workers have shared the shards by then."""
+_START = 1.0
+"""When faults begin."""
 AT_START = ("after-claim", "after-tail")
 """Steps that a worker passes when it takes shards."""
 _RARE = {"after-letters": 3}
 """Steps that a worker passes only a few times a second."""
+_SELDOM = ("after-tail", "after-letters", "after-forwards", "after-send")
+"""Steps that are not in the short part."""
 _FATAL = 30.0
 """Seconds within which a worker must have passed its step."""
 
@@ -244,7 +246,7 @@ _BY_REDIS = Setting(redis_proxied=True)
 _BY_KAFKA = Setting(kafka_proxied=True)
 
 SCHEDULES = (
-    Schedule(name="calm", script=calm, seconds=5),
+    Schedule(name="calm", script=calm, seconds=5, short=False),
     Schedule(name="hot-key", script=calm, seconds=5, load={"hot": 0.5}),
     Schedule(name="poison", script=calm, seconds=5, load={"poison": 0.05}),
     *(
@@ -252,24 +254,26 @@ SCHEDULES = (
             name=f"kill-{step}",
             script=partial(die_taking if step in AT_START else die_at, step),
             setting=Setting(static=True, step=step),
+            seconds=6,
+            short=step not in _SELDOM,
         )
         for step in STEPS
     ),
-    Schedule(name="kill", script=kill, seconds=10),
+    Schedule(name="kill", script=kill, seconds=10, short=False),
     Schedule(name="sigterm", script=stop, seconds=8),
     Schedule(name="zombie", script=zombie, seconds=10),
     Schedule(name="rebalance-storm", script=storm, seconds=10),
     Schedule(name="redis-restart", script=redis_restart, seconds=6),
-    Schedule(name="redis-kill", script=redis_kill, seconds=6),
+    Schedule(name="redis-kill", script=redis_kill, seconds=6, short=False),
     Schedule(name="redis-older", script=redis_older, seconds=6),
     Schedule(name="redis-torn", script=redis_torn, seconds=6),
-    Schedule(name="redis-claim-lost", script=claim_lost, seconds=8),
+    Schedule(name="redis-claim-lost", script=claim_lost, seconds=8, short=False),
     Schedule(name="flushall", script=flush_all, seconds=6),
-    Schedule(name="rebuild", script=rebuild, seconds=6),
+    Schedule(name="rebuild", script=rebuild, seconds=6, short=False),
     Schedule(name="script-flush", script=script_flush, seconds=6),
     Schedule(name="redis-memory", script=partial(refusal, Refusal.MEMORY)),
     Schedule(name="redis-read-only", script=partial(refusal, Refusal.READ_ONLY)),
-    Schedule(name="redis-lone", script=partial(refusal, Refusal.LONE), mortal=True),
+    Schedule(name="redis-lone", script=partial(refusal, Refusal.LONE), mortal=True, short=False),
     Schedule(name="reply-lost", script=reply_lost, seconds=7, setting=_BY_REDIS),
     *(
         Schedule(
@@ -277,6 +281,7 @@ SCHEDULES = (
             script=partial(link, _redis, f"link to Redis held {name}", ways, 6.0),
             seconds=9,
             setting=_BY_REDIS,
+            short=name == "both",
         )
         for name, ways in _WAYS.items()
     ),
@@ -286,6 +291,7 @@ SCHEDULES = (
             script=partial(link, _kafka, f"link to Kafka held {name}", ways, 2.0 * SESSION),
             seconds=9,
             setting=_BY_KAFKA,
+            short=name == "both",
         )
         for name, ways in _WAYS.items()
     ),
@@ -296,7 +302,7 @@ SCHEDULES = (
         setting=Setting(kafka_proxied=True, produce_timeout=2_000),
         mortal=True,
     ),
-    Schedule(name="kafka-restart", script=kafka_restart, seconds=8),
+    Schedule(name="kafka-restart", script=kafka_restart, seconds=8, short=False),
     Schedule(name="kafka-kill", script=kafka_kill, seconds=8),
     Schedule(name="clock-ahead", script=partial(clock_jump, 1), seconds=8, exact=True),
     Schedule(name="clock-behind", script=partial(clock_jump, -1), seconds=8, exact=True),

@@ -28,8 +28,6 @@ SESSION = 3
 _PATIENCE = 60.0
 _UNDER_LOAD = 20.0
 """Seconds after a fault for which the load goes on until the system has caught up."""
-_LEAD = 0.7
-"""Seconds that the producer gets to start."""
 
 
 class FaultsError(Exception):
@@ -87,6 +85,7 @@ class Stage:
     subscriber: Subscriber
     environment: dict[str, str]
     """Of commands, past every proxy."""
+    _load: "subprocess.Popen[bytes]"
     injected: list[Injected] = field(default_factory=list)
     began: float = 0.0
     """When the load began, by the monotonic clock."""
@@ -96,7 +95,6 @@ class Stage:
     """Where the workers' clock stopped."""
     ended: float = 0.0
     """When the producer had sent everything; 0 while it is at it."""
-    _load: "subprocess.Popen[bytes] | None" = None
 
     def begin(self) -> None:
         """Wait for the workers, then start the load, and with it their clock.
@@ -105,12 +103,13 @@ class Stage:
             FaultsError: the workers do not start.
         """
         self.await_up()
-        wall = wall_clock() + int(_LEAD * 1e6)
-        command = [sys.executable, "-m", "tests.faults.load", self.servers.kafka.bootstrap_servers, self.prefix]
-        command += [msgspec.json.encode(self.plan).decode(), str(wall / 1e6)]
-        self._load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wall = wall_clock()
+        if self._load.stdin is None or self._load.poll() is not None:
+            raise FaultsError("the load did not start")
+        self._load.stdin.write(b"%f\n" % (wall / 1e6))
+        self._load.stdin.flush()
         self.crew.begin(wall)
-        self.began = time.monotonic() + _LEAD
+        self.began = time.monotonic()
 
     def await_up(self) -> None:
         """Wait until every worker has taken shards.
@@ -170,8 +169,6 @@ class Stage:
             FaultsError: it did not go as planned.
         """
         load = self._load
-        if load is None:
-            raise FaultsError("the load was never begun")
         self.as_of = self.plan.end
         if early:
             self.as_of = min(self.plan.end, self.crew.clock() + int(self.plan.speed * SECOND))
@@ -201,9 +198,8 @@ class Stage:
 
     def close(self) -> None:
         """End every process of this schedule that still runs."""
-        if self._load is not None:
-            self._load.kill()
-            self._load.communicate()
+        self._load.kill()
+        self._load.communicate()
         self.crew.kill_all()
 
 
@@ -229,7 +225,8 @@ def stage(servers: Servers, plan: Plan, setting: Setting, random: Random) -> Ite
     crew = Crew(plan, folder, environment | proxied, setting.produce_timeout)
     subscriber = Subscriber(bootstrap, prefix + SEGMENT_CHANGES, PARTITIONS)
     gauge = Gauge(bootstrap, prefix, servers.client, PARTITIONS, crew.clock, subscriber.ledger)
-    made = Stage(servers, plan, random, prefix, crew, gauge, subscriber, environment)
+    load = _start_load(bootstrap, prefix, plan)
+    made = Stage(servers, plan, random, prefix, crew, gauge, subscriber, environment, load)
     subscriber.start()
     try:
         for number in range(setting.workers):
@@ -239,3 +236,9 @@ def stage(servers: Servers, plan: Plan, setting: Setting, random: Random) -> Ite
     finally:
         made.close()
         subscriber.stop()
+
+
+def _start_load(bootstrap: str, prefix: str, plan: Plan) -> "subprocess.Popen[bytes]":
+    """The producer, which waits to be told when to begin."""
+    command = [sys.executable, "-m", "tests.faults.load", bootstrap, prefix, msgspec.json.encode(plan).decode()]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
