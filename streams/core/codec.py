@@ -69,7 +69,8 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
         fields = UPGRADES[found](fields)
         found = fields[0]
     if found != LAYOUT:
-        raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; run the version that wrote it")
+        way_out = "run the version that wrote it, or make the state anew: segments rebuild"
+        raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; {way_out}")
     _layout, seen_at, orders, cart, runs, mail, support, attributes = fields
     profile = Profile(profile_id, seen_at)
     if orders:

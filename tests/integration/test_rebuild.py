@@ -6,9 +6,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from redis.asyncio import Redis
 
-from schemas.names import REROUTED, SEGMENT_CHANGES
+from schemas.names import ORDERS, REROUTED, SEGMENT_CHANGES
 from streams.settings import Settings
 from streams.sources.shop import ShopPlan, lines
 from streams.state import keys
@@ -125,11 +127,12 @@ async def test_a_rebuild_mends_what_is_wrong_and_says_just_that(fresh_stack: Fre
 
 
 async def _damage(system: System) -> None:
-    """Lose somebody's profile, let somebody leave without a word, and let a stranger in."""
+    """Lose a profile, let another be of a layout to come, let somebody leave without a word, and let a stranger in."""
     redis = Redis.from_url(system.redis_url)
     inside = sorted(await redis.smembers(keys.members_key(0, "repeat_buyer")))
     await redis.hdel(keys.profiles_key(0), inside[0])
     await redis.hdel(keys.live_key(0), inside[1])
+    await redis.hset(keys.profiles_key(0), inside[2], b"\x91\x63")
     await redis.sadd(keys.members_key(0, "vip"), "stranger")
     await redis.zrem(keys.due_key(0), *inside)
     await redis.aclose()
@@ -211,3 +214,43 @@ async def test_an_empty_state_is_rebuilt_without_a_worker(fresh_stack: FreshStac
         await check(system, path)
         await sound(system)
         assert await system.read(SEGMENT_CHANGES) == before
+
+
+async def test_a_state_whose_first_events_are_gone_is_made_of_what_is_left_only_when_told_so(
+    fresh_stack: FreshStack, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.jsonl"
+    until = shop(path, seed=38)
+    async with System(fresh_stack, partitions=1, clock_at=str(until)) as system:
+        worker = system.start_worker()
+        system.publish(path)
+        await system.wait_applied(until)
+        assert system.stop_worker(worker) == 0
+        await _cut(system, {ORDERS: 5, SEGMENT_CHANGES: 40})
+        report = await sound(system)
+        assert len([note for note in report.notes if "begins at offset" in note]) == 2
+
+        refused = system.run("rebuild")
+        assert refused.returncode == 1
+        assert b"'orders' begins at offset 5" in refused.stderr
+        assert b"segments rebuild --incomplete" in refused.stderr
+        await sound(system)  # it left everything as it was
+
+        await emptied(system)
+        assert system.start_worker().wait(60) == 1
+        assert system.run("rebuild", "--incomplete").returncode == 0
+        await sound(system)
+        system.start_worker()
+        await system.wait_owned()
+        await sound(system)
+
+
+async def _cut(system: System, firsts: dict[str, int]) -> None:
+    """Let Kafka forget what stands before some offsets."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    await admin.start()
+    try:
+        places = {TopicPartition(system.prefix + topic, 0): RecordsToDelete(first) for topic, first in firsts.items()}
+        await admin.delete_records(places)
+    finally:
+        await admin.close()
