@@ -238,6 +238,7 @@ async def test_a_state_whose_first_events_are_gone_is_made_of_what_is_left_only_
 
         await emptied(system)
         assert system.start_worker().wait(60) == 1
+        system.workers.clear()
         assert system.run("rebuild", "--incomplete").returncode == 0
         await sound(system)
         system.start_worker()
