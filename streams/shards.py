@@ -23,8 +23,8 @@ Spans = Mapping[Place, tuple[int, int]]
 """Place -> (the first offset that Kafka has, the one after the last)."""
 
 _WAY_OUT = (
-    "Make the state anew from what Kafka has: segments rebuild. Or keep it, and go on from the first record that there "
-    "is: SEGMENTS_ALLOW_UNSAFE=gap"
+    "To keep the state and go on with the first record that there is, start once with SEGMENTS_ALLOW_UNSAFE=gap. For a "
+    "state of nothing but what Kafka has, follow that by: segments rebuild"
 )
 
 

@@ -29,27 +29,29 @@ def difference(
     at, memberships, found = max(customer.as_of, known_at), set(known), []
     for key in sorted(known.keys() - since.keys()):
         memberships.remove(key)
-        found.append(_transition(customer, definitions, key, at, memberships))
+        found.append(_transition(customer, definitions, key, (at, at), memberships))
     for key in sorted(since.keys() - known.keys()):
         memberships.add(key)
-        found.append(_transition(customer, definitions, key, since[key], memberships))
+        found.append(_transition(customer, definitions, key, (since[key], at), memberships))
     return found
 
 
 def _transition(
-    customer: Customer, definitions: Definitions, key: str, at: Instant, memberships: set[str]
+    customer: Customer, definitions: Definitions, key: str, instants: tuple[Instant, Instant], memberships: set[str]
 ) -> Transition:
+    """`instants` are when it takes effect and when it was judged: a customer without an event left has no `as_of`."""
+    effective_at, judged_at = instants
     segment, orders = definitions.segment(key) or _undefined(key), customer.profile.orders
     return Transition(
         segment,
         key in memberships,
-        at,
+        effective_at,
         CauseKind.REBUILD,
         None,
-        customer.as_of,
+        judged_at,
         tuple(sorted(memberships)),
         Summary(orders.count, orders.spend, orders.last_at),
-        segment.rule.find(customer.profile, customer.as_of),
+        segment.rule.find(customer.profile, judged_at),
     )
 
 

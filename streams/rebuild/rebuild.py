@@ -23,6 +23,7 @@ from streams.settings import Settings
 from streams.shard.port import RecordBatch
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state import keys
+from streams.state.port import HistoryError
 from streams.state.reader import Reader
 from streams.state.redis_store import RedisStore, connect
 from streams.state.staging import Staging
@@ -126,26 +127,28 @@ class _Workshop:
         tail, place = await self.sink.tail(shard), await self.reader.place(shard)
         sound = tail <= place.sequence
         bounds = await self.history.bounds(shard)
-        firsts = {topic: first for topic, (first, _end) in bounds.items()}
         ends = {topic: end for topic, (_first, end) in bounds.items()}
+        _check_ends(shard, place.offsets, ends)
         past = Past(self.history, dict.fromkeys(INPUTS, NEVER) if sound else None, self.incomplete)
         store = RedisStore(self.redis, keys.REBUILD)
         ports = self._ports(store, past, MutedSink(self.sink, tail))
         await self.staging.begin(shard, token)
         made = Shard(shard, self.shards, self.definitions, ports, self.limits)
         await made.open()
+        if self.incomplete:
+            await made.read_on({topic: first for topic, (first, _end) in bounds.items()})
         goal = place.offsets if sound else ends
         self.watch.begin(shard, sum(goal.values()))
         left = NEAR + 1
         while left > NEAR:
-            await self._feed(made, firsts, goal)
+            await self._feed(made, goal)
             goal = (await self.reader.place(shard)).offsets if sound else ends
             left = sum(goal[topic] - offset for topic, offset in made.offsets.items())
         return made.applied, dict.fromkeys(INPUTS, 0) if sound else ends
 
-    async def _feed(self, made: Shard, firsts: Mapping[str, int], goal: Mapping[str, int]) -> None:
-        """Have a shard apply its inputs up to some offsets, from the first that Kafka has."""
-        spans = {topic: (max(firsts[topic], offset), goal[topic]) for topic, offset in made.offsets.items()}
+    async def _feed(self, made: Shard, goal: Mapping[str, int]) -> None:
+        """Have a shard apply its inputs up to some offsets."""
+        spans = {topic: (offset, goal[topic]) for topic, offset in made.offsets.items()}
         kafka, prefix = self.settings.kafka_bootstrap_servers, self.settings.topic_prefix
         async for piece in merged(kafka, prefix, made.number, spans, self.limits.batch):
             await made.process(*_batches(made, piece))
@@ -174,6 +177,20 @@ class _Workshop:
                 return False
             await asyncio.sleep(_POLL)
         return True
+
+
+def _check_ends(shard: int, offsets: Mapping[str, int], ends: Mapping[str, int]) -> None:
+    """Whether Kafka has the records that the live state has applied last; else they would be waited for.
+
+    Raises:
+        HistoryError: it has not.
+    """
+    for topic, offset in offsets.items():
+        if offset > ends[topic]:
+            raise HistoryError(
+                f"{topic}[{shard}] was applied up to offset {offset}, and Kafka's log ends at {ends[topic]}: "
+                "first start a worker once with SEGMENTS_ALLOW_UNSAFE=gap"
+            )
 
 
 def _batches(made: Shard, piece: Piece) -> list[RecordBatch]:

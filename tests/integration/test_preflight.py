@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from redis.asyncio import Redis
 
 from schemas.instants import DAY
-from schemas.names import ORDERS, TOPICS
+from schemas.names import ORDERS, SEGMENT_CHANGES, TOPICS
 from streams.clock import wall_clock
 from streams.stacks import Stack
 from streams.stacks.redis_server import APPEND_ONLY, RedisServer
@@ -153,6 +153,18 @@ async def test_a_worker_refuses_to_go_on_behind_input_that_was_never_applied(fre
         members = (await system.members())["first_time_buyer"]
         assert members == sorted(orders(*range(10), *range(25, 30)))
 
+        whole = system.run("rebuild")
+        assert whole.returncode == 1
+        assert b"segments rebuild --incomplete" in whole.stderr
+        assert (await system.members())["first_time_buyer"] == members
+        assert system.run("rebuild", "--incomplete").returncode == 0
+        await system.wait_applied()
+        assert (await system.members())["first_time_buyer"] == sorted(orders(*range(25, 30)))
+        changes = await system.read(SEGMENT_CHANGES)
+        assert [change["sequence"] for change in changes] == list(range(1, len(changes) + 1))
+        exits = {change["customer_id"] for change in changes if change["cause"]["kind"] == "rebuild"}
+        assert exits == orders(*range(10)).keys()
+
 
 async def test_a_worker_refuses_a_topic_that_was_made_anew(fresh_stack: FreshStack) -> None:
     admin = AdminClient({"bootstrap.servers": fresh_stack.stack.bootstrap_servers})
@@ -175,6 +187,9 @@ async def test_a_worker_refuses_a_topic_that_was_made_anew(fresh_stack: FreshSta
         system.send_all(ORDERS, orders(50, 51))
         told = refused(system)
         assert "orders[0] was applied up to offset 10, and Kafka's log ends at 2: the topic was made anew" in told
+        rebuilt = system.run("rebuild")
+        assert rebuilt.returncode == 1
+        assert b"first start a worker once with SEGMENTS_ALLOW_UNSAFE=gap" in rebuilt.stderr
         system.start_worker(allow_unsafe="gap")
         await system.wait("the new topic's orders applied", both)
         assert (await system.members())["first_time_buyer"] == sorted(orders(*range(10), 50, 51))
@@ -189,14 +204,31 @@ async def test_a_new_system_begins_where_kafka_does(fresh_stack: FreshStack) -> 
         assert (await system.members())["first_time_buyer"] == sorted(orders(7, 8, 9))
 
 
+async def test_a_state_that_is_lost_with_its_first_input_is_made_of_what_there_is(fresh_stack: FreshStack) -> None:
+    async with System(fresh_stack, partitions=1) as system, Redis.from_url(system.redis_url) as redis:
+        worker = system.start_worker()
+        system.send_all(ORDERS, orders(*range(10)))
+        await system.wait_applied()
+        assert system.stop_worker(worker) == 0
+        delete_records(system, ORDERS, 4)
+        await redis.flushdb()
+        done = system.run("worker")
+        assert done.returncode == 1
+        assert b"'orders' begins at offset 4" in done.stderr
+        assert system.run("rebuild", "--incomplete").returncode == 0
+        system.start_worker()
+        await system.wait_applied()
+        assert (await system.members())["first_time_buyer"] == sorted(orders(*range(4, 10)))
+
+
 async def test_a_worker_starts_where_the_change_stream_was_deleted(fresh_stack: FreshStack) -> None:
     async with System(fresh_stack, partitions=1) as system:
         worker = system.start_worker()
         system.send_all(ORDERS, orders(*range(10)))
         await system.wait_applied()
         assert system.stop_worker(worker) == 0
-        delete_records(system, "segment-changes", -1)
+        delete_records(system, SEGMENT_CHANGES, -1)
         system.start_worker()
         system.send_all(ORDERS, orders(10))
         await system.wait_applied()
-        assert [change["sequence"] for change in await system.read("segment-changes")] == [11]
+        assert [change["sequence"] for change in await system.read(SEGMENT_CHANGES)] == [11]
