@@ -6,7 +6,6 @@ not know is an error at import: a model cannot grow a rule that its twin forgets
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -18,35 +17,21 @@ from pydantic.fields import FieldInfo
 
 from schemas.errors import TwinError
 from schemas.events import Catalogue
-from schemas.fields import InstantOnTheWire
-from schemas.instants import Instant, to_instant
+from schemas.fields import InstantOnTheWire, Moment
 
 _BASIC = {str, int, float, bool, NoneType}
-_LENGTHS = {len("2026-01-31T12:00:00Z"), *range(len("2026-01-31T12:00:00.1Z"), len("2026-01-31T12:00:00.123456Z") + 1)}
-_MARKS = {"--T::Z", "--T::."}
-"""Every third character from the fifth on."""
 
 
-def event_decoder(topic: str | None) -> Callable[[bytes], Any]:
-    """A decoder of the events of a topic; None: of all. Its results are like the models', but no instances of them.
+def events_decoder(topic: str | None) -> Callable[[bytes], list[Any]]:
+    """A decoder of an array of events of a topic (None: of all) and of whole numbers among them.
 
-    `occurred_at` is still text: see `instant_of`.
+    Its events are like the models', but no instances of them, and `occurred_at` is still a `datetime`.
     """
     topics = Catalogue.by_topic if topic is None else (topic,)
     models = [model for name in topics for model in Catalogue.by_topic[name]]
-    twins: Any = Union[tuple(_twin(model) for model in models)]  # noqa: UP007 # made of a list
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(twins).decode
+    twins: Any = Union[(*(_twin(model) for model in models), int)]
+    decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[twins]).decode
     return decode
-
-
-def instant_of(text: str) -> Instant | None:
-    """The instant of a time in the one form that nearly all producers write, "2026-01-31T12:00:00.5Z"; else None."""
-    if text[4:20:3] not in _MARKS or text[-1] != "Z" or len(text) not in _LENGTHS:
-        return None
-    try:
-        return to_instant(datetime.fromisoformat(text))
-    except ValueError:
-        return None
 
 
 @cache
@@ -80,7 +65,7 @@ def _form(annotation: Any, metadata: list[Any], place: str) -> Any:
     limits: dict[str, Any] = {}
     for item in _flat(metadata):
         if item is InstantOnTheWire:
-            return str
+            return Moment
         limits |= _limit(item, place)
     form = _base(annotation, place)
     return Annotated[form, msgspec.Meta(**limits)] if limits else form

@@ -1,7 +1,8 @@
 """Bytes to events: the only decoder. What is not an event of ours raises `UndecodableError`, nothing else."""
 
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,17 +12,24 @@ from pydantic_core import ErrorDetails
 
 from schemas.errors import Reason, UndecodableError
 from schemas.events import AnyEvent, Catalogue
-from schemas.fields import MAX_MONEY
+from schemas.fields import FIRST, LAST, MAX_MONEY
+from schemas.instants import to_instant
 from schemas.names import ANONYMOUS, REROUTED
-from schemas.twins import event_decoder, instant_of
+from schemas.twins import events_decoder
 
 MAX_MESSAGE = 1024 * 1024
 """Bytes of one message; a larger one is a dead letter, unparsed."""
 
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 _validate: Callable[[bytes], AnyEvent] = _adapter.validator.validate_json
-_FAST: dict[str | None, Callable[[bytes], AnyEvent]] = {name: event_decoder(name) for name in Catalogue.by_topic}
-_FAST[None] = _FAST[REROUTED] = event_decoder(None)
+_FAST: dict[str | None, Callable[[bytes], list[Any]]] = {name: events_decoder(name) for name in Catalogue.by_topic}
+_FAST[None] = _FAST[REROUTED] = events_decoder(None)
+_TOGETHER = 128
+"""Messages that are read at once."""
+_MARK = secrets.randbits(60)
+"""A number that no message has, because nobody can know it."""
+_SEPARATOR = b",%d," % _MARK
+_OURS = b'"' + ANONYMOUS.encode()
 _FAULTS_SHOWN = 3
 _MONEY_KINDS = {"constrained-int", "constrained-str"}
 _MONEY = f"must be minor units as an integer (5990) or major units as text ('59.90'), from 0 to {MAX_MONEY} minor units"
@@ -39,27 +47,57 @@ def decode(value: bytes, topic: str | None = None) -> AnyEvent:
     Raises:
         UndecodableError: with the reason and one line for a person. No field values are in it.
     """
-    event = fast(value, topic)
-    return validate(value, topic) if event is None else event
+    events = fast([value], topic)
+    return events[0] if events else validate(value, topic)
 
 
-def fast(value: bytes, topic: str | None) -> AnyEvent | None:
-    """The event as the twins see it, in a quarter of the time; None: ask `validate`.
+def decode_run(values: Sequence[bytes], topic: str | None = None) -> list[AnyEvent | UndecodableError]:
+    """The events in many messages, each as `decode` has it; a refusal stands where its event would."""
+    found: list[AnyEvent | UndecodableError] = []
+    for first in range(0, len(values), _TOGETHER):
+        found += _decode_some(values[first : first + _TOGETHER], topic)
+    return found
 
-    Left to the models is what the two read differently or do not check alike: text outside ASCII, escaped code points,
-    a time written in an unusual form. And every fault: the models say it better.
+
+def _decode_some(values: Sequence[bytes], topic: str | None) -> Sequence[AnyEvent | UndecodableError]:
+    """As `decode_run`; the one among them that is not as the others is closed in on by halves."""
+    events = fast(values, topic)
+    if events is not None:
+        return events
+    if len(values) > 1:
+        half = len(values) // 2
+        return [*_decode_some(values[:half], topic), *_decode_some(values[half:], topic)]
+    try:
+        return [validate(values[0], topic)]
+    except UndecodableError as refusal:
+        return [refusal]
+
+
+def fast(values: Sequence[bytes], topic: str | None) -> list[AnyEvent] | None:
+    """The events as the twins see them, in a quarter of the time; None: of one or another, `validate` must be asked.
+
+    They are read as one array with marks in between, which must be where they were put: so no message can end within
+    the next one, or hold two. Left to the models is what the two read differently or do not check alike: text outside
+    ASCII, escaped code points, ids that begin as ours do. And every fault: the models say it better.
     """
-    if len(value) > MAX_MESSAGE or not value.isascii() or (b"\\" in value and b"\\u" in value):
+    text = b"[%b]" % _SEPARATOR.join(values)
+    if len(text) > MAX_MESSAGE or not text.isascii() or b"\\u" in text or _OURS in text:
         return None
     try:
-        event: Any = _FAST[topic](value)
-        event.occurred_at = at = instant_of(event.occurred_at)
-    except (msgspec.MsgspecError, RecursionError):
+        found = _FAST[topic](text)
+        events = found[::2]
+        instants = [to_instant(event.occurred_at) for event in events]
+    except (msgspec.MsgspecError, RecursionError, AttributeError):  # the last: a message that is a number
         return None
-    customer, known = event.customer_id, at is not None
-    if customer is None:
-        return event if known and event.anonymous_id is not None else None
-    return event if known and not customer.startswith(ANONYMOUS) else None
+    if len(events) != len(values) or found[1::2] != [_MARK] * (len(values) - 1):
+        return None
+    if min(instants) < FIRST or max(instants) > LAST:
+        return None
+    for event, instant in zip(events, instants, strict=True):
+        if event.customer_id is None and event.anonymous_id is None:
+            return None
+        event.occurred_at = instant
+    return events
 
 
 def validate(value: bytes, topic: str | None = None) -> AnyEvent:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.errors import Reason, UndecodableError
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent, Catalogue
 from schemas.instants import MINUTE, SECOND, Duration, Instant, rfc3339
-from schemas.names import ANONYMOUS
+from schemas.names import ANONYMOUS, REROUTED
 from streams.core.money import Rates
 
 _AMOUNTS: dict[str, Callable[[Any], tuple[int | str, str | None]]] = {
@@ -15,6 +15,9 @@ _AMOUNTS: dict[str, Callable[[Any], tuple[int | str, str | None]]] = {
     "order.refunded": lambda event: (event.amount, event.currency),
 }
 """The money in an event, where there is any."""
+
+PRICED = frozenset({REROUTED, *(Catalogue.topic_of[kind] for kind in _AMOUNTS)})
+"""The topics whose events may have money in them."""
 
 ALLOWED_SKEW: Duration = 5 * MINUTE
 """How far ahead of us a producer's clock may be."""

@@ -179,7 +179,7 @@ def _mail_read(profile: Profile, event: AnyEvent, _rates: Rates) -> int:
     at = event.occurred_at
     if not _later(profile.email.engaged_at, at):
         return 0
-    profile.email.engaged_at = at
+    profile.email.engaged_at, profile.email.packed = at, None
     if not _later(profile.engaged_at, at):
         return 0
     profile.engaged_at = at

@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.instants import Instant
 from streams.core.errors import LayoutError
-from streams.core.profile import LONG_AGO, Cart, Order, Orders, Profile, Support, Visits
+from streams.core.profile import LONG_AGO, Cart, Email, Order, Orders, Profile, Support, Visits
 
 LAYOUT = 2
 
@@ -24,6 +24,12 @@ _NO_SUPPORT = Support()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _START, _START_SIZE = struct.Struct(">q").pack, 8
+_SINGLE = struct.Struct(">qB").pack
+"""A run of no length."""
+_NIL = b"\xc0"
+_HEAD = bytes([0x98, LAYOUT])
+"""An array of eight, and its first element. Source: MessagePack specification, formats."""
+_BIN8, _BIN16 = struct.Struct(">BB").pack, struct.Struct(">BH").pack
 _MORE = 0x80
 """The first bit of a byte of a length: another one follows."""
 _LONGEST_RUN = 20
@@ -40,19 +46,20 @@ def pack(profile: Profile) -> bytes:
         orders.packed = _pack_orders(orders)
     if cart.packed is None:
         cart.packed = _pack_cart(cart)
+    if email.packed is None:
+        email.packed = _pack_email(email)
     if support.packed is None:
         support.packed = _pack_support(support)
-    mail = (email.subscribed_at, email.unsubscribed_at, email.engaged_at)
-    return _encode(
+    return b"".join(
         (
-            LAYOUT,
-            profile.seen_at,
-            msgspec.Raw(orders.packed),
-            msgspec.Raw(cart.packed),
-            _pack_visits(profile.visits) if profile.visits.runs else None,
-            mail if mail != _NO_MAIL else None,
-            msgspec.Raw(support.packed),
-            profile.attributes or None,
+            _HEAD,
+            _encode(profile.seen_at),
+            orders.packed,
+            cart.packed,
+            _pack_visits(profile.visits) if profile.visits.runs else _NIL,
+            email.packed,
+            support.packed,
+            _encode(profile.attributes) if profile.attributes else _NIL,
         )
     )
 
@@ -106,6 +113,11 @@ def _pack_order(order: Order) -> tuple[Any, ...]:
     return (order.placed_at, order.total)
 
 
+def _pack_email(email: Email) -> bytes:
+    mail = (email.subscribed_at, email.unsubscribed_at, email.engaged_at)
+    return _encode(mail if mail != _NO_MAIL else None)
+
+
 def _pack_support(support: Support) -> bytes:
     return _encode((support.contacts, support.csat_at, support.csat) if support != _NO_SUPPORT else None)
 
@@ -122,7 +134,10 @@ def _pack_visits(visits: Visits) -> bytes:
     if visits.packed_runs < closed:
         visits.packed += b"".join([_pack_run(run) for run in runs[visits.packed_runs : closed]])
         visits.packed_runs = closed
-    return visits.packed + _pack_run(runs[closed])
+    first, last = runs[closed]
+    tail = _SINGLE(first, 0) if first == last else _pack_run(runs[closed])
+    size = len(visits.packed) + len(tail)
+    return (_BIN8(0xC4, size) if size < 0x100 else _BIN16(0xC5, size)) + visits.packed + tail  # noqa: PLR2004
 
 
 def _pack_run(run: tuple[Instant, Instant]) -> bytes:

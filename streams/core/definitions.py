@@ -1,7 +1,7 @@
 """Definitions: the segments in force, compiled. What the file says is data; here it becomes judges."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,43 +51,34 @@ Rejudge = Callable[[Any, Any, Instant], "list[int] | None"]
 anew, and keeps their answers and untils in the customer, whose `due` moves no later."""
 
 
-@dataclass(frozen=True)
-class Definitions:
-    """A version of all segments."""
+class Rejudges(dict[int, Rejudge | None]):
+    """Touched groups of facts -> what judges the rules that read any of them; None: there are none.
 
-    version: int
-    segments: tuple[Segment, ...]
-    rates: Rates
-    positions: dict[str, int] = field(init=False)
-    """The position of each segment by its key."""
-    _rejudges: dict[int, Rejudge | None] = field(init=False, default_factory=dict)
+    An event that touches none of a rule's groups cannot change its answer. `EVERYTHING` is all rules, those included
+    that read no facts at all.
+    """
 
-    def __post_init__(self) -> None:
-        """Number the segments."""
-        object.__setattr__(self, "positions", {segment.key: i for i, segment in enumerate(self.segments)})
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        """Each is made when it is first asked for."""
+        super().__init__()
+        self._segments = segments
 
-    def rejudge(self, touched: int) -> Rejudge | None:
-        """What judges the rules that read any of the touched groups of facts; None: there are none.
-
-        An event that touches none of a rule's groups cannot change its answer. `EVERYTHING` is all rules, those
-        included that read no facts at all.
-        """
-        try:
-            return self._rejudges[touched]
-        except KeyError:
-            positions = [
-                i for i, segment in enumerate(self.segments) if touched == EVERYTHING or segment.rule.groups & touched
-            ]
-            made = self._rejudges[touched] = self._written(positions) if positions else None
-            return made
+    def __missing__(self, touched: int) -> Rejudge | None:
+        """Make it."""
+        positions = [
+            i for i, segment in enumerate(self._segments) if touched == EVERYTHING or segment.rule.groups & touched
+        ]
+        made = self[touched] = self._written(positions) if positions else None
+        return made
 
     def _written(self, positions: list[int]) -> Rejudge:
         """One flat function for several rules: it runs for every event."""
         source = Source()
         source.add("holds, untils, due, flipped = customer.holds, customer.untils, customer.due, None")
         for position in positions:
-            answer = self.segments[position].rule.node.emit(source)
+            answer = self._segments[position].rule.node.emit(source)
             if answer.until is not None:
+                source.add(f"if {answer.until} < untils[{position}]: customer.nearer = True")
                 source.add(f"untils[{position}] = {answer.until}")
                 source.add(f"if {answer.until} < due: due = {answer.until}")
             holds = source.name()
@@ -97,6 +88,24 @@ class Definitions:
                 source.add(f"flipped = [{position}] if flipped is None else [*flipped, {position}]")
         source.add("customer.due = due", "return flipped")
         return source.function("customer, profile, now")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """A version of all segments."""
+
+    version: int
+    segments: tuple[Segment, ...]
+    rates: Rates
+    positions: dict[str, int] = field(init=False)
+    """The position of each segment by its key."""
+    rejudges: "Rejudges" = field(init=False)
+    """What judges the rules that read any of some groups of facts."""
+
+    def __post_init__(self) -> None:
+        """Number the segments."""
+        object.__setattr__(self, "positions", {segment.key: i for i, segment in enumerate(self.segments)})
+        object.__setattr__(self, "rejudges", Rejudges(self.segments))
 
     @property
     def currency(self) -> str:

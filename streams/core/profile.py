@@ -187,7 +187,10 @@ class Visits:
         else:
             return self._add_late(at)
         self.last_at = at
-        return self._forget() or begun
+        if runs[0][1] < at - VISITS_KEPT or len(runs) > MAX_VISITS:
+            self._forget()
+            return True
+        return begun
 
     def _add_late(self, at: Instant) -> bool:
         if at < self.runs[-1][1] - VISITS_KEPT or any(first <= at <= last for first, last in self.runs):
@@ -199,15 +202,14 @@ class Visits:
         self._forget()
         return True
 
-    def _forget(self) -> bool:
+    def _forget(self) -> None:
         runs = self.runs
-        horizon, many = runs[-1][1] - VISITS_KEPT, len(runs)
+        horizon = runs[-1][1] - VISITS_KEPT
         while runs[0][1] < horizon or len(runs) > MAX_VISITS:
             del runs[0]
             if self.packed_runs:
                 self.packed_runs -= 1
                 self.forgotten += 1
-        return len(runs) != many
 
 
 @dataclass(slots=True)
@@ -219,9 +221,11 @@ class Email:
     engaged_at: Instant | None = None
     subscribed: bool = False
     """Opted in. Derived."""
+    packed: bytes | None = _packed()
 
     def derive(self) -> None:
         """Work out anew whether they are opted in; at one and the same instant the unsubscription wins."""
+        self.packed = None
         self.subscribed = self.subscribed_at is not None and (
             self.unsubscribed_at is None or self.subscribed_at > self.unsubscribed_at
         )

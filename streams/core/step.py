@@ -32,6 +32,8 @@ class Customer:
     as_of: Instant = LONG_AGO
     due: Instant = NEVER
     """When to look again though nothing happened: the earliest of `untils`, or earlier where one has moved away."""
+    nearer: bool = True
+    """Whether an until may have come nearer since somebody looked, who then says that it has not."""
 
     def judge_all(self, definitions: Definitions, now: Instant) -> None:
         """Answer every rule at `now`, without saying what changed."""
@@ -137,7 +139,7 @@ def apply(customer: Customer, event: AnyEvent, definitions: Definitions) -> Sequ
     late = at < customer.as_of
     if not late:
         customer.as_of = at
-    rejudge = definitions.rejudge(EVERYTHING if first else touched)
+    rejudge = definitions.rejudges[EVERYTHING if first else touched]
     flipped = None if rejudge is None else rejudge(customer, profile, customer.as_of)
     if flipped:
         cause = Cause(CauseKind.LATE_EVENT if late else CauseKind.EVENT, event, at)

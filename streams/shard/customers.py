@@ -30,7 +30,6 @@ class Entry:
     stored_due: Instant = NEVER
     shown: dict[str, Instant] = field(default_factory=dict)
     """Segment -> `until`, as the read model has it."""
-    in_store: bool = False
 
 
 def live_json(entry: Entry, definitions: Definitions) -> bytes:
@@ -64,7 +63,7 @@ def restore(profile_id: str, stored: Stored, definitions: Definitions) -> Entry:
         settled_at = body.get("at", LONG_AGO)
     profile: Profile = unpack(profile_id, stored.profile)
     customer = resume(profile, since, settled_at, definitions)
-    return Entry(customer, NEVER if stored.due is None else stored.due, shown, in_store=True)
+    return Entry(customer, NEVER if stored.due is None else stored.due, shown)
 
 
 class Customers:

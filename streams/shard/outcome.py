@@ -45,14 +45,15 @@ class Outcome:
 
     def write_to(self, commit: Commit) -> None:
         """Put everything into a commit; the entries then know what is stored."""
+        profiles, settled_to = commit.profiles, self.settled_to
         for profile_id, entry in self.touched.items():
-            customer = entry.customer
-            commit.profiles[profile_id] = pack(customer.profile)
-            entry.in_store = True
-            if entry.stored_due > customer.due or entry.stored_due <= max(customer.as_of, self.settled_to):
+            customer, stored_due = entry.customer, entry.stored_due
+            profiles[profile_id] = pack(customer.profile)
+            if stored_due > customer.due or stored_due <= customer.as_of or stored_due <= settled_to:
                 self._write_due(profile_id, entry, commit)
-            elif profile_id in self.moved or self._earlier(entry):
+            elif profile_id in self.moved or (customer.nearer and self._earlier(entry)):
                 commit.lives[profile_id] = live_json(entry, self.definitions)
+            customer.nearer = False
         for profile_id, segments in self.moved.items():
             since = self.touched[profile_id].customer.since
             for key in sorted(segments):

@@ -13,6 +13,7 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from schemas.deadletters import MAX_KEY, MAX_RAW, DeadLetter
 from schemas.errors import UndecodableError
@@ -20,8 +21,8 @@ from schemas.events import AnyEvent
 from schemas.instants import Duration, Instant
 from schemas.names import ANONYMOUS, INPUTS
 from schemas.placement import shard_of
-from schemas.wire import decode
-from streams.core.admission import ALLOWED_SKEW, admit, profile_id_of
+from schemas.wire import decode_run
+from streams.core.admission import ALLOWED_SKEW, PRICED, admit, profile_id_of
 from streams.core.definitions import Definitions
 from streams.core.profile import LONG_AGO
 from streams.core.step import apply, settle
@@ -88,7 +89,10 @@ class Piece:
 class Reading:
     """Records, taken apart."""
 
-    events: list[tuple[str, AnyEvent]] = field(default_factory=list)
+    events: list[tuple[Instant, str, AnyEvent]] = field(default_factory=list)
+    """When, of whom, what."""
+    missing: dict[str, None] = field(default_factory=dict)
+    """Customers who are not in memory."""
     forwards: list[Forward] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     latest: dict[str, Instant] = field(default_factory=dict)
@@ -286,13 +290,13 @@ class Shard:
             await self._ports.sink.send_dead_letters(reading.letters)
         if reading.forwards:
             await self._ports.sink.send_forwards(reading.forwards)
-        await self._customers.fetch(profile_id for profile_id, _event in reading.events)
+        await self._customers.fetch(reading.missing)
         if len(pieces) > 1:
-            reading.events.sort(key=lambda row: row[1].occurred_at)
+            reading.events.sort(key=itemgetter(0))
         before = self._before(reading)
         outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
         entries, touched, definitions = self._customers.entries, outcome.touched, self._definitions
-        for profile_id, event in reading.events:
+        for _at, profile_id, event in reading.events:
             entry = touched[profile_id] = entries[profile_id]
             transitions = apply(entry.customer, event, definitions)
             if transitions:
@@ -314,7 +318,7 @@ class Shard:
             return None
         return {
             profile_id: dict(self._customers.entries[profile_id].customer.since)
-            for profile_id, _event in reading.events
+            for _at, profile_id, _event in reading.events
         }
 
     async def _end_silence(self) -> None:
@@ -343,17 +347,23 @@ class Shard:
         """Decode, admit and place each record; nothing that is not a good event of ours gets further."""
         topic, wall, rates, skew = piece.topic, self._ports.wall(), self._definitions.rates, self._ports.skew
         latest, entries, silence = self._event_time.get(topic, LONG_AGO), self._customers.entries, self._silence
-        for record in piece.records:
+        missing, rows = reading.missing, reading.events
+        close_look = topic in PRICED
+        events = decode_run([record.value or b"" for record in piece.records], topic)
+        for record, event in zip(piece.records, events, strict=True):
             if silence is not None and (topic, record.offset) in silence.refused:
                 continue
             try:
-                event = decode(record.value or b"", topic)
-                admit(event, wall, rates, skew)
+                if isinstance(event, UndecodableError):
+                    raise event
+                at = event.occurred_at
+                if close_look or at > wall:
+                    admit(event, wall, rates, skew)
             except UndecodableError as refusal:
                 reading.letters.append(_dead_letter(topic, self.number, record, refusal, wall))
                 continue
-            profile_id = profile_id_of(event)
-            if profile_id not in entries:
+            profile_id = event.customer_id or profile_id_of(event)
+            if profile_id not in entries and profile_id not in missing:
                 home = shard_of(profile_id, self._shards)
                 if home != self.number:
                     if silence is not None and silence.is_forwarded(topic, record.offset):
@@ -361,9 +371,10 @@ class Shard:
                     key = profile_id.removeprefix(ANONYMOUS).encode()
                     reading.forwards.append(Forward(home, key, record.value or b""))
                     continue
-            reading.events.append((profile_id, event))
-            if event.occurred_at > latest:  # noqa: PLR1730 # half a microsecond less than max()
-                latest = event.occurred_at
+                missing[profile_id] = None
+            rows.append((at, profile_id, event))
+            if at > latest:  # noqa: PLR1730 # a tenth of a microsecond less than max()
+                latest = at
         reading.latest[topic] = latest
 
     async def settle_due(self) -> int:
