@@ -42,7 +42,10 @@ def advance(profile: Profile, event: AnyEvent, rates: Rates) -> int:
     Raises:
         UndecodableError: a currency without a rate; `streams.core.admission` refuses such an event beforehand.
     """
-    touched = _ADVANCES[event.type](profile, event, rates)
+    change = _ADVANCES[event.type]
+    if change is not _seen:
+        profile.around = None
+    touched = change(profile, event, rates)
     if event.occurred_at > profile.seen_at:
         profile.seen_at = event.occurred_at
         touched |= SEEN

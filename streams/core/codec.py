@@ -41,6 +41,15 @@ def pack(profile: Profile) -> bytes:
 
     A part that has not changed since it was packed last is not packed again: most events change one part.
     """
+    around, visits = profile.around, profile.visits
+    if around is None:
+        around = profile.around = _pack_around(profile)
+    packed = _pack_visits(visits) if visits.runs else _NIL
+    return b"".join((_HEAD, _encode(profile.seen_at), around[0], packed, around[1]))
+
+
+def _pack_around(profile: Profile) -> tuple[bytes, bytes]:
+    """The parts before the visits and those after them: a visit, which most events are, changes none of them."""
     orders, cart, email, support = profile.orders, profile.cart, profile.email, profile.support
     if orders.packed is None:
         orders.packed = _pack_orders(orders)
@@ -50,18 +59,8 @@ def pack(profile: Profile) -> bytes:
         email.packed = _pack_email(email)
     if support.packed is None:
         support.packed = _pack_support(support)
-    return b"".join(
-        (
-            _HEAD,
-            _encode(profile.seen_at),
-            orders.packed,
-            cart.packed,
-            _pack_visits(profile.visits) if profile.visits.runs else _NIL,
-            email.packed,
-            support.packed,
-            _encode(profile.attributes) if profile.attributes else _NIL,
-        )
-    )
+    attributes = _encode(profile.attributes) if profile.attributes else _NIL
+    return orders.packed + cart.packed, email.packed + support.packed + attributes
 
 
 def unpack(profile_id: str, stored: bytes) -> Profile:

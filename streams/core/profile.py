@@ -269,6 +269,8 @@ class Profile:
 
     engaged_at: Instant | None = None
     """The latest site event, or mail opened or clicked. Derived."""
+    around: tuple[bytes, bytes] | None = _packed()
+    """All that is packed before the visits, and all that is packed after them."""
 
     @property
     def last_event_at(self) -> Instant | None:

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from pydantic import BaseModel
 
 from schemas.errors import UndecodableError
 from schemas.events import AnyEvent
 from schemas.instants import NEVER, rfc3339
 from schemas.names import ANONYMOUS, INPUTS
 from schemas.transitions import SegmentChange
-from schemas.wire import decode, fast, route, validate
+from schemas.wire import decode, decode_run, fast, route, validate
 from streams.core.admission import admit
 from streams.core.changes import change_json
 from streams.core.codec import pack, unpack
@@ -158,6 +159,35 @@ def test_an_event_with_changed_bytes_is_an_event_or_refused(data: st.DataObject,
     check_decoded(
         bytes(message[: data.draw(st.integers(0, len(message)))]) if data.draw(st.booleans()) else bytes(message)
     )
+
+
+_PIECES = st.sampled_from([b"{", b"}", b"[", b"]", b",", b":", b'"a"', b"0", b"", b"\n", b'{"a":[{}', b"{}]}", b"null"])
+
+
+def shown(row: Any) -> Any:
+    """An event or a refusal in a form that can be compared; twins have no equality."""
+    if isinstance(row, UndecodableError):
+        return row.reason, row.detail
+    if isinstance(row, BaseModel):
+        return row.model_dump()
+    return {name: plain(getattr(row, name)) for name in ("type", *row.__struct_fields__)}
+
+
+@SETTINGS
+@given(
+    st.lists(logs(1).map(lambda log: orjson.dumps(log[0])) | st.lists(_PIECES, max_size=4).map(b"".join), max_size=9)
+)
+@example([b'{"a":1},{"b":2}', b'{"x":[{}', b"{}]}"])
+@example([b"7", b"7"])
+@example([b""])
+def test_many_messages_at_once_are_read_as_they_are_one_by_one(messages: list[bytes]) -> None:
+    def alone(message: bytes) -> AnyEvent | UndecodableError:
+        try:
+            return decode(message)
+        except UndecodableError as refused:
+            return refused
+
+    assert [shown(row) for row in decode_run(messages)] == [shown(alone(message)) for message in messages]
 
 
 @SETTINGS
