@@ -1,22 +1,23 @@
 """Profiles to bytes and back: MessagePack, positional, small. The first element is the layout version.
 
-A profile of an older layout is brought up to this one when it is read (`UPGRADES`), and stored so when it next changes.
+A profile of an older layout is brought up to this one when it is read (`streams.core.layouts`), and stored so when it
+next changes.
 
 What is derived is not stored. Empty parts are nil, and trailing defaults of an order are left out: most customers have
 a few events, and a million of them have to fit.
 """
 
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from schemas.instants import Instant
 from streams.core.errors import LayoutError
+from streams.core.layouts import UPGRADES
 from streams.core.profile import LONG_AGO, Cart, Email, Order, Orders, Profile, Support, Visits
 
-LAYOUT = 2
+LAYOUT = 3
 
 _NO_MAIL = (None, None, None)
 _NO_SUPPORT = Support()
@@ -24,16 +25,11 @@ _NO_SUPPORT = Support()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _START, _START_SIZE = struct.Struct(">q").pack, 8
-_SINGLE = struct.Struct(">qB").pack
-"""A run of no length."""
+_BYTES = [bytes([number]) for number in range(256)]
 _NIL = b"\xc0"
 _HEAD = bytes([0x98, LAYOUT])
 """An array of eight, and its first element. Source: MessagePack specification, formats."""
 _BIN8, _BIN16 = struct.Struct(">BB").pack, struct.Struct(">BH").pack
-_MORE = 0x80
-"""The first bit of a byte of a length: another one follows."""
-_LONGEST_RUN = 20
-"""Bytes."""
 
 
 def pack(profile: Profile) -> bytes:
@@ -45,7 +41,8 @@ def pack(profile: Profile) -> bytes:
     if around is None:
         around = profile.around = _pack_around(profile)
     packed = _pack_visits(visits) if visits.runs else _NIL
-    return b"".join((_HEAD, _encode(profile.seen_at), around[0], packed, around[1]))
+    seen_at = _NIL if visits.last_at == profile.seen_at else _encode(profile.seen_at)
+    return b"".join((_HEAD, seen_at, around[0], packed, around[1]))
 
 
 def _pack_around(profile: Profile) -> tuple[bytes, bytes]:
@@ -78,7 +75,7 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
         way_out = "run the version that wrote it, or make the state anew: segments rebuild"
         raise LayoutError(f"profile of layout {found}, this program writes {LAYOUT}; {way_out}")
     _layout, seen_at, orders, cart, runs, mail, support, attributes = fields
-    profile = Profile(profile_id, seen_at)
+    profile = Profile(profile_id)
     if orders:
         by_id, refunds = orders
         profile.orders.by_id = {key: Order(*fields) for key, fields in by_id.items()}
@@ -95,6 +92,8 @@ def unpack(profile_id: str, stored: bytes) -> Profile:
     if attributes:
         profile.attributes = {name: (at, value) for name, (at, value) in attributes.items()}
     profile.derive()
+    last_at = profile.visits.last_at
+    profile.seen_at = seen_at if last_at is None or seen_at is not None else last_at
     return profile
 
 
@@ -122,53 +121,53 @@ def _pack_support(support: Support) -> bytes:
 
 
 def _pack_visits(visits: Visits) -> bytes:
-    """Each run as its first instant in eight bytes and its length in as few as it takes: most are one event long.
+    """The first instant in eight bytes, then each run: how long after the one before, and how long it is.
 
     All runs but the last stay as they are, so they are packed once.
     """
     runs, closed = visits.runs, len(visits.runs) - 1
-    while visits.forgotten:
-        visits.packed = visits.packed[_size_of_run(visits.packed) :]
-        visits.forgotten -= 1
-    if visits.packed_runs < closed:
-        visits.packed += b"".join([_pack_run(run) for run in runs[visits.packed_runs : closed]])
-        visits.packed_runs = closed
-    first, last = runs[closed]
-    tail = _SINGLE(first, 0) if first == last else _pack_run(runs[closed])
-    size = len(visits.packed) + len(tail)
-    return (_BIN8(0xC4, size) if size < 0x100 else _BIN16(0xC5, size)) + visits.packed + tail  # noqa: PLR2004
+    if visits.forgotten:
+        _forget(visits)
+    for number in range(visits.packed_runs, closed):
+        visits.packed += _pack_run(runs, number)
+    visits.packed_runs = closed
+    packed = b"%b%b%b" % (_START(runs[0][0]), visits.packed, _pack_run(runs, closed))
+    size = len(packed)
+    return (_BIN8(0xC4, size) if size < 0x100 else _BIN16(0xC5, size)) + packed  # noqa: PLR2004
 
 
-def _pack_run(run: tuple[Instant, Instant]) -> bytes:
-    first, last = run
+def _pack_run(runs: list[tuple[Instant, Instant]], number: int) -> bytes:
+    """A byte with two sizes, that of the length first, and both numbers in as few bytes as they take."""
+    first, last = runs[number]
+    gap = first - runs[number - 1][1] if number else 0
+    size = (gap.bit_length() + 7) >> 3
+    if first == last:
+        return _BYTES[size] + gap.to_bytes(size, "big")
     length = last - first
-    if not length:
-        return _START(first) + b"\0"
-    digits = bytearray()
-    while length >= _MORE:
-        digits.append(length % _MORE + _MORE)
-        length //= _MORE
-    digits.append(length)
-    return _START(first) + digits
+    long = (length.bit_length() + 7) >> 3
+    return _BYTES[long << 4 | size] + gap.to_bytes(size, "big") + length.to_bytes(long, "big")
 
 
-def _size_of_run(packed: bytes) -> int:
-    end = _START_SIZE
-    while packed[end] >= _MORE:
-        end += 1
-    return end + 1
+def _forget(visits: Visits) -> None:
+    """Take the first runs out of what is packed; the one that is first now follows none."""
+    packed = visits.packed
+    for _ in range(visits.forgotten):
+        packed = packed[1 + (packed[0] & 15) + (packed[0] >> 4) :]
+    if packed:
+        packed = _BYTES[packed[0] & 0xF0] + packed[1 + (packed[0] & 15) :]
+    visits.packed, visits.forgotten = packed, 0
 
 
 def _unpack_visits(packed: bytes) -> Visits:
-    runs, place = [], 0
+    (end,) = struct.unpack_from(">q", packed)
+    runs, place = [], _START_SIZE
     while place < len(packed):
-        (first,) = struct.unpack_from(">q", packed, place)
-        size = _size_of_run(packed[place : place + _LONGEST_RUN])
-        length = 0
-        for digit in reversed(packed[place + _START_SIZE : place + size]):
-            length = length * _MORE + digit % _MORE
-        runs.append((first, first + length))
-        place += size
+        size, long = packed[place] & 15, packed[place] >> 4
+        middle = place + 1 + size
+        first = end + int.from_bytes(packed[place + 1 : middle], "big")
+        end = first + int.from_bytes(packed[middle : middle + long], "big")
+        runs.append((first, end))
+        place = middle + long
     return Visits(runs)
 
 
@@ -181,19 +180,3 @@ def _pack_cart(cart: Cart) -> bytes:
 def _unpack_cart(fields: list[Any]) -> Cart:
     reset_at, reset_tie, filled, changes = fields
     return Cart(reset_at, reset_tie, filled, [(at, tie, product, n) for at, tie, product, n in changes])
-
-
-def _from_1(fields: list[Any]) -> list[Any]:
-    """Layout 1 had refunds beside the orders, visits as numbers, and 0 for a rating that was never given."""
-    _layout, seen_at, orders, refunds, cart, runs, mail, support, attributes = fields
-    starts = iter(runs or ())
-    visits = b"".join([_pack_run((first, first + length)) for first, length in zip(starts, starts, strict=True)])
-    if support:
-        contacts, csat_at, csat = support
-        support = (contacts, csat_at, None if csat_at is None else csat)
-    both = (orders or {}, refunds or {}) if orders or refunds else None
-    return [2, seen_at, both, cart, visits, mail, support, attributes]
-
-
-UPGRADES: dict[Any, Callable[[list[Any]], list[Any]]] = {1: _from_1}
-"""Layout -> what makes the next one's fields of its own. `tests/unit/test_layouts.py` keeps a profile of each."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from schemas.errors import UndecodableError
 from schemas.events import AnyEvent
-from schemas.instants import NEVER, rfc3339
+from schemas.instants import DAY, NEVER, rfc3339
 from schemas.names import ANONYMOUS, INPUTS
 from schemas.transitions import SegmentChange
 from schemas.wire import decode, decode_run, fast, route, validate
@@ -89,6 +89,22 @@ def test_a_profile_survives_being_stored(log: list[Event]) -> None:
     profile = fed(log, shipped())[0].profile
     assert unpack("ann", pack(profile)) == profile
     assert pack(unpack("ann", pack(profile))) == pack(profile)
+
+
+@SETTINGS
+@given(st.lists(st.tuples(st.integers(-5 * DAY, 40 * DAY), st.booleans()), max_size=60))
+@example([(3 * DAY, True)] * 60)
+def test_visits_that_are_stored_on_the_way_are_stored_alike(steps: list[tuple[int, bool]]) -> None:
+    """What is packed already is kept, also when the first visits are forgotten or one comes late."""
+    profile, at = Profile("ann"), START
+    for step, is_stored in steps:
+        at += step
+        profile.visits.add(at)
+        profile.seen_at = max(profile.seen_at, at)
+        if is_stored:
+            stored = pack(profile)
+            assert unpack("ann", stored).visits.runs == profile.visits.runs
+            assert pack(unpack("ann", stored)) == stored
 
 
 @SETTINGS
