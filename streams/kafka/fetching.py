@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CorruptRecordException
 
-PAUSE = 0.0015
+PAUSE = 0.003
 """Seconds."""
 
 
