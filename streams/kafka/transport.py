@@ -15,6 +15,7 @@ from faust.types import TP
 from schemas.names import INPUTS
 from streams.kafka.errors import GapError
 from streams.kafka.fetching import Run, Runs, arrivals_of, take_fetched
+from streams.kafka.patience import make_patient
 from streams.shard.port import RecordBatch
 
 
@@ -51,6 +52,7 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 # read when it starts
+        make_patient(consumer._client)  # noqa: SLF001
         return consumer
 
     async def _fetch_records(
