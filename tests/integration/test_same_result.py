@@ -60,7 +60,8 @@ async def check(system: System, path: Path, as_of: Instant | None = None) -> Non
     assert await system.members() == run.members()
     assert await system.profiles() == {key: customer.profile for key, customer in run.customers.items()}
     assert fold(await system.read(SEGMENT_CHANGES)) == run.members()
-    assert len(await system.read(DEAD_LETTERS)) == refused
+    # A batch that is refused, for its shard has moved, is read again; its letters come again then, with the same ids.
+    assert len({letter["id"] for letter in await system.read(DEAD_LETTERS)}) == refused
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
