@@ -97,6 +97,7 @@ class Program:
         await self.store.topology(count)
         self.shards.count = count
         await self.sink.start()
+        await self._sign()
 
     async def stop(self) -> None:
         """Let the relay finish, and disconnect. What it could not send stays in the outbox."""
@@ -156,7 +157,13 @@ class Program:
             consumer.resume_flow()
 
     async def beat(self) -> None:
-        """Leave a sign of life in Redis, for `segments health`, and look whether what is there is still ours."""
+        """Leave a sign of life in Redis, and look whether what is there is still ours."""
+        await self._sign()
+        if not await self.shards.check():
+            await self.seek_again()
+
+    async def _sign(self) -> None:
+        """Leave a sign of life in Redis: for `segments health`, and a rebuild, which speaks where no worker runs."""
         sign = {
             "at": wall_clock(),
             "shards": sorted(self.shards.owned),
@@ -164,8 +171,6 @@ class Program:
             "lag": self.shards.lag(),
         }
         await self.redis.hset(WORKERS, self.name, json.dumps(sign))
-        if not await self.shards.check():
-            await self.seek_again()
 
 
 class SegmentsApp(faust.App):  # type: ignore[misc] # Faust is untyped

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -73,9 +74,17 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             return await take_fetched(fetcher, active_partitions, timeout or 0.0)
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
-        """As Faust's own; and what was fetched from before the seek is forgotten."""
-        arrivals_of(consumer._fetcher).forget(partitions)  # noqa: SLF001
-        await super()._seek_wait(consumer, partitions)
+        """As Faust's own; and what was fetched from before the seek is forgotten.
+
+        What a rebalance has taken meanwhile is left out: whoever has it next seeks it.
+        """
+        ours = {tp: offset for tp, offset in partitions.items() if tp in consumer.assignment()}
+        arrivals_of(consumer._fetcher).forget(ours)  # noqa: SLF001
+        try:
+            await super()._seek_wait(consumer, ours)
+        except IllegalStateError:
+            if ours.keys() <= consumer.assignment():
+                raise
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped

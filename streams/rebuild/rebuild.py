@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import uuid4
@@ -23,7 +23,7 @@ from streams.settings import Settings
 from streams.shard.port import RecordBatch
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state import keys
-from streams.state.port import HistoryError
+from streams.state.port import FencedError, HistoryError
 from streams.state.reader import Reader
 from streams.state.redis_store import RedisStore, connect
 from streams.state.staging import Staging
@@ -172,9 +172,10 @@ class _Workshop:
                     self._ports(RedisStore(self.redis), self.history, self.sink),
                     self.limits,
                 )
-                await ours.open()
-                await ours.close()
-                return not ours.is_silent
+                with suppress(FencedError):  # a worker has started meanwhile
+                    await ours.open()
+                    await ours.close()
+                    return not ours.is_silent
             if time.monotonic() > end:
                 return False
             await asyncio.sleep(_POLL)

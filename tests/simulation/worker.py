@@ -16,14 +16,14 @@ from streams.shard.port import RecordBatch
 from streams.shard.pulse import Pulse
 from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
-from tests.simulation.broker import Broker, BrokerHistory, BrokerSink, Lookout
+from tests.simulation.broker import Broker, BrokerHistory, BrokerSink, Lookout, ProduceError
 from tests.simulation.fetcher import Fetcher
 from tests.simulation.group import SESSION, Group
 from tests.simulation.loop import Process
 from tests.simulation.plan import SKEW, definitions
 from tests.simulation.reading import ReadingConsumer, partitions
 from tests.simulation.store import Disk, RemoteStore
-from tests.simulation.world import World
+from tests.simulation.world import UnreachableError, World
 
 SETTINGS = Settings(due_interval=0.15, session_timeout=SESSION)
 
@@ -167,7 +167,7 @@ class Worker:
         self.fetcher = Fetcher(broker, self.process)
         self.consumer = self.app.consumer = ReadingConsumer(self.app, shards, world, self.fetcher)
         self.program = SimulatedProgram(shards, self.app, sink, beat)
-        self.app.crashes = lambda error: world.note("crashes", type(error).__name__, error)
+        self.app.crashes = self._crashes
         self.queues = {topic: Queue(self.consumer, world.plan.room) for topic in INPUTS}
         self._recover = asyncio.Event()
 
@@ -181,6 +181,11 @@ class Worker:
         for task in (self._drain(), self._recovery(), self._commit_offsets(), self._beat(), look, awake):
             self._run(task)
         self._group.join(self)
+
+    def _crashes(self, error: BaseException) -> None:
+        self.world.note("crashes", type(error).__name__, error)
+        if not isinstance(error, (UnreachableError, ProduceError)):
+            self.world.needless_crashes.append(f"{self.process.name}: {error!r}")
 
     async def stop(self) -> None:
         """Leave the group, finish what was begun, and end: as at SIGTERM."""
