@@ -13,7 +13,7 @@ import faust
 from faust.types import TP
 
 from schemas.names import INPUTS
-from streams.clock import clock_of, wall_clock
+from streams.clock import clock_of, steady_clock, wall_clock
 from streams.core.definitions import Definitions, compile_definitions
 from streams.kafka.history import KafkaHistory
 from streams.kafka.sink import KafkaSink
@@ -22,6 +22,7 @@ from streams.kafka.transport import BatchTransport
 from streams.preflight.check import look, refuse_unsafe
 from streams.settings import Settings
 from streams.shard.port import RecordBatch
+from streams.shard.pulse import Pulse
 from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
 from streams.state.keys import WORKERS
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 2
 """Batches of one shard and topic that wait or are worked on."""
+UNNOTICED = 0.5
+"""Share of the session time-out for which a worker can stand still without Kafka giving its shards to another: the
+time-out counts from its latest heartbeat, which may have been a fifth of it earlier, or more on a busy machine."""
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a worker."""
 
@@ -62,7 +66,9 @@ class Program:
         self.sink = KafkaSink(settings.kafka_bootstrap_servers, settings.topic_prefix)
         ends = ConsumerEnds(settings.topic_prefix)
         history = KafkaHistory(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.group)
-        ports = Ports(self.store, self.sink, history, ends, clock_of(settings), wall_clock, settings.allowed_skew)
+        self._pulse = Pulse(settings.session_timeout * UNNOTICED, steady_clock())
+        clock = clock_of(settings)
+        ports = Ports(self.store, self.sink, history, ends, clock, wall_clock, settings.allowed_skew, self.breathe)
         limits = Limits(customers=settings.customers_in_memory, batch=settings.batch)
         self.shards = Shards(definitions, ports, limits, settings.allow_unsafe)
         self._slots: defaultdict[tuple[int, str], asyncio.Semaphore] = defaultdict(
@@ -91,6 +97,7 @@ class Program:
         await self.store.topology(count)
         self.shards.count = count
         await self.sink.start()
+        await self._sign()
 
     async def stop(self) -> None:
         """Let the relay finish, and disconnect. What it could not send stays in the outbox."""
@@ -130,6 +137,16 @@ class Program:
                 await self.seek_again()
             await self.app.sleep(self.settings.due_interval)
 
+    def breathe(self) -> int:
+        """A sign of life; see `Ports.beat`."""
+        return self._pulse.beat(steady_clock())
+
+    async def stay_awake(self) -> None:
+        """Give signs of life, for as long as the app runs: whoever waits for Redis or Kafka does not stand still."""
+        while not self.app.should_stop:
+            self.breathe()
+            await self.app.sleep(self.settings.session_timeout / 10)
+
     async def seek_again(self) -> None:
         """Take all assigned shards anew and read on from where their state is."""
         consumer = self.app.consumer
@@ -140,7 +157,13 @@ class Program:
             consumer.resume_flow()
 
     async def beat(self) -> None:
-        """Leave a sign of life in Redis, for `segments health`, and look whether what is there is still ours."""
+        """Leave a sign of life in Redis, and look whether what is there is still ours."""
+        await self._sign()
+        if not await self.shards.check():
+            await self.seek_again()
+
+    async def _sign(self) -> None:
+        """Leave a sign of life in Redis: for `segments health`, and a rebuild, which speaks where no worker runs."""
         sign = {
             "at": wall_clock(),
             "shards": sorted(self.shards.owned),
@@ -148,8 +171,6 @@ class Program:
             "lag": self.shards.lag(),
         }
         await self.redis.hset(WORKERS, self.name, json.dumps(sign))
-        if not await self.shards.check():
-            await self.seek_again()
 
 
 class SegmentsApp(faust.App):  # type: ignore[misc] # Faust is untyped
@@ -203,6 +224,7 @@ def register(program: Program) -> None:
         channel = app.topic(prefix + topic, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=f"classify-{topic}")(_agent(program))
     app.task(program.look_at_dues)
+    app.task(program.stay_awake)
     app.timer(HEARTBEAT)(program.beat)
 
 

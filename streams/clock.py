@@ -6,6 +6,14 @@ from schemas.instants import Instant
 from streams.settings import Settings
 from streams.shard.port import Clock
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""On Linux it goes on while the machine sleeps, too."""
+
+
+def steady_clock() -> float:
+    """Seconds since some instant, which nobody sets; they go on while the process is stopped."""
+    return time.clock_gettime(_STEADY)
+
 
 def wall_clock() -> Instant:
     """The wall clock, in microseconds."""

@@ -41,21 +41,38 @@ class TopicReader:
     async def __aenter__(self) -> Self:
         """Connect."""
         await self._consumer.start()
+        client = self._consumer._client  # noqa: SLF001 # see `_learn`
+        client.set_topics = lambda topics: [client.add_topic(topic) for topic in topics]
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
         """Disconnect."""
         await self._consumer.stop()
 
+    async def _learn(self, topics: Iterable[str]) -> None:
+        """Find out where topics are, all at once.
+
+        aiokafka knows only of the topics that were assigned last, and learns of any other by asking, one by one, and
+        again after 0.1 s, since what it asked first was about those.
+        """
+        client = self._consumer._client  # noqa: SLF001 # it has no other way to be told of topics
+        unknown = {self._prefix + topic for topic in topics} - client._topics  # noqa: SLF001
+        if unknown:
+            client._topics.update(unknown)  # noqa: SLF001
+            await client.force_metadata_update()
+
     async def spans(self, topics: Iterable[str], shards: Iterable[int]) -> dict[tuple[str, int], tuple[int, int]]:
         """(topic, shard) -> (the first offset that Kafka still has, the one after the last)."""
-        partitions = [TopicPartition(self._prefix + topic, shard) for topic, shard in product(topics, shards)]
+        names = [*topics]
+        await self._learn(names)
+        partitions = [TopicPartition(self._prefix + topic, shard) for topic, shard in product(names, shards)]
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
         return {(tp.topic.removeprefix(self._prefix), tp.partition): (starts[tp], ends[tp]) for tp in partitions}
 
     async def end(self, topic: str, shard: int) -> int:
         """The offset after the last record."""
+        await self._learn([topic])
         partition = TopicPartition(self._prefix + topic, shard)
         return int((await self._consumer.end_offsets([partition]))[partition])
 

@@ -11,6 +11,7 @@ from schemas.deadletters import MAX_LETTER, DeadLetter
 from schemas.names import DEAD_LETTERS, REROUTED, SEGMENT_CHANGES
 from schemas.transitions import headers_of
 from streams.kafka.errors import TailError
+from streams.kafka.patience import make_patient
 from streams.shard.port import Forward
 from streams.state.port import Outgoing
 
@@ -18,6 +19,9 @@ _BATCH_BYTES = 256 * 1024
 LOOK_BACK = 1_000
 """Changes at the end of a partition among which the latest is looked for. It need not be the last: what an earlier
 owner had on its way, up to two batches, may arrive after those that the next one sent."""
+
+_LOOK_MS = 20
+"""How long the broker may hold a fetch that finds nothing. Requests after it wait for it, on the same connection."""
 
 
 class KafkaSink:
@@ -45,9 +49,13 @@ class KafkaSink:
             request_timeout_ms=30_000,
         )
         self._tails = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_LOOK_MS,
         )
         await asyncio.gather(self._producer.start(), self._tails.start())
+        make_patient(self._tails._client)  # noqa: SLF001
 
     async def stop(self) -> None:
         """Send what is waiting, and disconnect."""
@@ -76,6 +84,7 @@ class KafkaSink:
             records: list[Any] = []
             while await consumer.position(partition) < end:
                 records += (await consumer.getmany(partition, timeout_ms=1_000)).get(partition, [])
+            consumer.pause(partition)  # or it is fetched from for ever, and each further look waits for such a fetch
         return max(_sequence(record) for record in records)
 
     async def send_changes(self, shard: int, rows: Sequence[Outgoing]) -> Awaitable[None]:

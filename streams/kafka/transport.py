@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.names import INPUTS
 from streams.kafka.errors import GapError
 from streams.kafka.fetching import Run, Runs, arrivals_of, take_fetched
+from streams.kafka.patience import make_patient
 from streams.shard.port import RecordBatch
 
 
@@ -51,6 +53,7 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 # read when it starts
+        make_patient(consumer._client)  # noqa: SLF001
         return consumer
 
     async def _fetch_records(
@@ -71,9 +74,17 @@ class PromptConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             return await take_fetched(fetcher, active_partitions, timeout or 0.0)
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
-        """As Faust's own; and what was fetched from before the seek is forgotten."""
-        arrivals_of(consumer._fetcher).forget(partitions)  # noqa: SLF001
-        await super()._seek_wait(consumer, partitions)
+        """As Faust's own; and what was fetched from before the seek is forgotten.
+
+        What a rebalance has taken meanwhile is left out: whoever has it next seeks it.
+        """
+        ours = {tp: offset for tp, offset in partitions.items() if tp in consumer.assignment()}
+        arrivals_of(consumer._fetcher).forget(ours)  # noqa: SLF001
+        try:
+            await super()._seek_wait(consumer, ours)
+        except IllegalStateError:
+            if ours.keys() <= consumer.assignment():
+                raise
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc] # Faust is untyped

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from streams.settings import Settings
 from streams.shard.port import RecordBatch
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state import keys
-from streams.state.port import HistoryError
+from streams.state.port import FencedError, HistoryError
 from streams.state.reader import Reader
 from streams.state.redis_store import RedisStore, connect
 from streams.state.staging import Staging
@@ -53,7 +53,7 @@ class Rebuilt:
     records: int
     """Input records that were read."""
     customers: int
-    speaks: bool
+    speaks: bool = False
     """The differences are said. False: they will be, by the worker that takes the shard next."""
 
 
@@ -85,7 +85,9 @@ async def rebuild(
         history = KafkaHistory(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.group)
         definitions = compile_definitions(settings.definitions_path().read_text())
         workshop = _Workshop(settings, definitions, redis, sink, history, watch, count, incomplete=incomplete)
-        return [await workshop.rebuild(shard) for shard in (range(count) if only is None else only)]
+        made = [await workshop.rebuild(shard) for shard in (range(count) if only is None else only)]
+        # Waited for at the end: a worker looks every few seconds whether its shards are still what they were.
+        return [replace(one, speaks=await workshop.speaks(one.shard)) for one in made]
 
 
 @dataclass
@@ -107,7 +109,7 @@ class _Workshop:
         self.limits = Limits(customers=self.settings.customers_in_memory, batch=self.settings.batch)
 
     async def rebuild(self, shard: int) -> Rebuilt:
-        """Make one shard anew, and see it speak."""
+        """Make one shard anew, and put it in the place of the live one."""
         token = uuid4().hex
         try:
             records, silent = await self._make(shard, token)
@@ -116,7 +118,7 @@ class _Workshop:
             await self.staging.discard(shard)
             raise
         customers: Any = await self.redis.hlen(keys.profiles_key(shard))
-        return Rebuilt(shard, records, customers, await self._speaks(shard))
+        return Rebuilt(shard, records, customers)
 
     async def _make(self, shard: int, token: str) -> tuple[int, dict[str, int]]:
         """Read a shard's inputs into a state of its own; how many, and up to where it must stay silent at least.
@@ -158,7 +160,7 @@ class _Workshop:
         settings = self.settings
         return Ports(store, sink, past, NoInputs(), clock_of(settings), wall_clock, settings.allowed_skew)
 
-    async def _speaks(self, shard: int) -> bool:
+    async def speaks(self, shard: int) -> bool:
         """Wait until the worker that has the shard says the differences; where no worker runs at all, say them."""
         end = time.monotonic() + PATIENCE
         while (await self.reader.place(shard)).silent:
@@ -170,9 +172,10 @@ class _Workshop:
                     self._ports(RedisStore(self.redis), self.history, self.sink),
                     self.limits,
                 )
-                await ours.open()
-                await ours.close()
-                return not ours.is_silent
+                with suppress(FencedError):  # a worker has started meanwhile
+                    await ours.open()
+                    await ours.close()
+                    return not ours.is_silent
             if time.monotonic() > end:
                 return False
             await asyncio.sleep(_POLL)

@@ -78,11 +78,12 @@ class Customers:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         """Those in memory, who was touched last at the end."""
 
-    async def fetch(self, ids: Iterable[str]) -> None:
-        """Read those customers that are not in memory yet."""
+    async def fetch(self, ids: Iterable[str], place: tuple[int, str]) -> None:
+        """Read those customers that are not in memory yet. `place` and errors: see `Store.load`."""
         missing = [profile_id for profile_id in dict.fromkeys(ids) if profile_id not in self.entries]
         if missing:
-            for profile_id, stored in zip(missing, await self._store.load(self._shard, missing), strict=True):
+            rows = await self._store.load(self._shard, missing, place)
+            for profile_id, stored in zip(missing, rows, strict=True):
                 self.entries[profile_id] = restore(profile_id, stored, self._definitions)
 
     def trim(self, touched: Iterable[str]) -> None:

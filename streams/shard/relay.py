@@ -17,10 +17,11 @@ MAX_WAITING = 20_000
 class Relay:
     """The relay of one shard."""
 
-    def __init__(self, shard: int, sink: Sink) -> None:
-        """Nothing has been sent yet."""
+    def __init__(self, shard: int, sink: Sink, is_awake: Callable[[], bool]) -> None:
+        """Nothing has been sent yet. Once `is_awake` says no, nothing more is."""
         self._shard = shard
         self._sink = sink
+        self._is_awake = is_awake
         self._taken = 0
         """The latest sequence that was handed to the relay, or that Kafka had before."""
         self._waiting: list[Outgoing] = []
@@ -61,7 +62,7 @@ class Relay:
 
         So what is committed meanwhile goes together; batch by batch it would queue up behind itself.
         """
-        while self._waiting:
+        while self._waiting and self._is_awake():
             rows, self._waiting = self._waiting, []
             await (await self._sink.send_changes(self._shard, rows))
             self.relayed = rows[-1].sequence

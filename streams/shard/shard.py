@@ -11,7 +11,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -31,7 +31,7 @@ from streams.shard.outcome import Outcome
 from streams.shard.port import Clock, Forward, History, Inputs, Record, RecordBatch, Sink
 from streams.shard.relay import Relay
 from streams.shard.silence import Silence, hold_back, listen, tell, untold
-from streams.state.port import Commit, Ownership, StaleError, Store
+from streams.state.port import Commit, FencedError, Ownership, StaleError, Store
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Ports:
     """The wall clock, for `emitted_at`."""
     skew: Duration = ALLOWED_SKEW
     """How far in the future an event may lie, by `wall`."""
+    beat: Callable[[], int] = lambda: 0
+    """A sign of life of the worker: how often it stood still for too long (`streams.shard.pulse`)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class Shard:
         self._limits = limits
         self._lock = asyncio.Lock()
         self._customers = Customers(number, ports.store, definitions, limits.customers)
-        self._relay = Relay(number, ports.sink)
+        self._relay = Relay(number, ports.sink, self._is_awake)
+        self._lapses = 0
         self._owned = Ownership(0, "", {}, 0, 0, [])
         self._commits = 0
         self._silence: Silence | None = None
@@ -144,6 +147,7 @@ class Shard:
             HistoryError: its state is lost, and cannot be made anew.
         """
         async with self._lock:
+            self._lapses = self._ports.beat()
             self._customers.clear()
             self._event_time.clear()
             self._waiting.clear()
@@ -290,7 +294,7 @@ class Shard:
             await self._ports.sink.send_dead_letters(reading.letters)
         if reading.forwards:
             await self._ports.sink.send_forwards(reading.forwards)
-        await self._customers.fetch(reading.missing)
+        await self._fetch(reading.missing)
         if len(pieces) > 1:
             reading.events.sort(key=itemgetter(0))
         before = self._before(reading)
@@ -311,6 +315,9 @@ class Shard:
         self._event_time |= reading.latest
         self.applied += sum(len(piece.records) for piece in pieces)
         await self._end_silence()
+
+    async def _fetch(self, ids: Iterable[str]) -> None:
+        await self._customers.fetch(ids, (self.epoch, self._mark))
 
     def _before(self, reading: Reading) -> dict[str, dict[str, Instant]] | None:
         """In silence: the memberships of those who are about to be touched."""
@@ -334,7 +341,7 @@ class Shard:
             raise StaleError(f"shard {self.number}: Kafka has {tail} changes now; this worker counts {self._sequence}")
         differences = self._sequence
         async for group in untold(self.number, self._ports.store, self._limits.dues):
-            await self._customers.fetch(group)
+            await self._fetch(group)
             outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
             for customer, told in group.items():
                 tell(outcome, customer, self._customers.entries[customer], told, self._definitions)
@@ -385,6 +392,7 @@ class Shard:
             StaleError: the store is not where this worker left it.
         """
         async with self._lock:
+            self._stay_awake()
             now = None if self._closed or self._silence is not None else self._now()
             if now is None:
                 return 0
@@ -393,7 +401,7 @@ class Shard:
                 await self._relay.note(self._commit_empty)
                 return 0
             horizon = now if len(rows) < self._limits.dues else rows[-1][1]
-            await self._customers.fetch(profile_id for profile_id, _due in rows)
+            await self._fetch(profile_id for profile_id, _due in rows)
             outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall(), horizon)
             crossings = []
             for profile_id, _due in rows:
@@ -428,6 +436,7 @@ class Shard:
         commit.relayed = self._relay.relayed
         try:
             outcome.write_to(commit)
+            self._stay_awake()
             await self._ports.store.commit(self.number, commit)
         except BaseException:
             self._customers.clear()
@@ -437,6 +446,19 @@ class Shard:
         self._offsets |= {topic: end for topic, (_start, end) in offsets.items()}
         self._customers.trim(outcome.touched)
         await self._relay.send(outcome.outbox)
+
+    def _is_awake(self) -> bool:
+        """Whether the worker has not stood still since it took the shard for so long that others may have had it."""
+        return self._ports.beat() == self._lapses
+
+    def _stay_awake(self) -> None:
+        """Do nothing more for a shard that others may have had: the store may have forgotten that they did.
+
+        Raises:
+            FencedError: that is so.
+        """
+        if not self._is_awake():
+            raise FencedError(f"shard {self.number}: this worker stood still for longer than others wait for it")
 
     async def _commit_empty(self) -> None:
         """Note the relayed sequence although nothing else happened, so that the outbox gets empty."""

@@ -70,8 +70,10 @@ class MemoryStore:
             raise StaleError(f"shard {shard}: stored epoch {state.epoch}; this worker had {epoch}")
         return state
 
-    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
+    async def load(self, shard: int, ids: list[str], place: tuple[int, str] | None = None) -> list[Stored]:
         """See `Store.load`."""
+        if place is not None:
+            await self.check(shard, *place)
         state = self.shard(shard)
         return [Stored(state.profiles.get(key), state.lives.get(key), state.dues.get(key)) for key in ids]
 

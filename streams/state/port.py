@@ -126,8 +126,18 @@ class Store(Protocol):
             StaleError: it has lost writes, or was made anew.
         """
 
-    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
-        """What is stored about some customers, in their order."""
+    async def load(self, shard: int, ids: list[str], place: tuple[int, str] | None = None) -> list[Stored]:
+        """What is stored about some customers, in their order.
+
+        Args:
+            shard: its number.
+            ids: the customers.
+            place: epoch and mark that the state must be at. What was read of another state must never be committed to
+                this one: a store that was emptied, and then came back, is at the same mark before and after.
+
+        Raises:
+            FencedError, StaleError: as with `check`, where a place is given.
+        """
 
     async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """At most `limit` customers due at or before `until`, earliest first."""

@@ -1,7 +1,7 @@
 """The store in Redis. The commit is one script call; everything else reads, raises the epoch, or is for silence."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -29,6 +29,7 @@ _COMMIT, _CLAIM, _SILENCE = (
 )
 _PAGE = 1_000
 """Customers that are written or read in one call."""
+_PLACE = ("epoch", "commit")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[tuple[int, bytes, bytes]]).decode
 
@@ -92,14 +93,10 @@ class RedisStore:
 
     async def check(self, shard: int, epoch: int, mark: str) -> None:
         """See `Store.check`."""
-        stored: Any = await self._redis.hmget(self._keys.meta(shard), ["epoch", "commit"])
-        found, commit = (value.decode() if value else "" for value in stored)
-        if found and int(found) > epoch:
-            raise _refusal(shard, epoch, "FENCED", found)
-        if found != str(epoch) or commit != mark:
-            raise _refusal(shard, epoch, "STALE", f"epoch {found or 'none'} commit {commit or 'none'}")
+        stored: Any = await self._redis.hmget(self._keys.meta(shard), _PLACE)
+        _check(shard, epoch, mark, stored)
 
-    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
+    async def load(self, shard: int, ids: list[str], place: tuple[int, str] | None = None) -> list[Stored]:
         """See `Store.load`."""
         if not ids:
             return []
@@ -107,11 +104,14 @@ class RedisStore:
             ("HMGET", self._keys.profiles(shard), *ids),
             ("HMGET", self._keys.live(shard), *ids),
             ("ZMSCORE", self._keys.due(shard), *ids),
+            ("HMGET", self._keys.meta(shard), *_PLACE),
         )
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
-        profiles, lives, dues = replies
+        profiles, lives, dues, at = replies
+        if place is not None:
+            _check(shard, *place, at)
         return [
             Stored(profile, live, None if due is None else int(due))
             for profile, live, due in zip(profiles, lives, dues, strict=True)
@@ -193,6 +193,19 @@ class RedisStore:
         verdict, detail = await self._silence(keys=names, args=[epoch, *words])
         if verdict != b"OK":
             raise _refusal(shard, epoch, verdict.decode(), detail.decode())
+
+
+def _check(shard: int, epoch: int, mark: str, stored: Sequence[bytes | None]) -> None:
+    """Compare a place with the one that is stored.
+
+    Raises:
+        FencedError, StaleError: they differ.
+    """
+    found, commit = (value.decode() if value else "" for value in stored)
+    if found and int(found) > epoch:
+        raise _refusal(shard, epoch, "FENCED", found)
+    if found != str(epoch) or commit != mark:
+        raise _refusal(shard, epoch, "STALE", f"epoch {found or 'none'} commit {commit or 'none'}")
 
 
 def _refusal(shard: int, epoch: int, verdict: str, found: str, what: str = "") -> FencedError | StaleError:

@@ -114,6 +114,22 @@ async def test_a_commit_that_starts_from_another_state_is_refused(
     assert await store.load(0, ["a"]) == [Stored()]
 
 
+async def test_customers_are_read_only_of_the_state_that_their_reader_is_at(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    first.profiles = {"a": b"x"}
+    await store.commit(0, first)
+    assert await store.load(0, ["a", "b"], (owned.epoch, first.mark)) == [Stored(b"x"), Stored()]
+    with pytest.raises(StaleError):
+        await store.load(0, ["a"], (owned.epoch, "another"))
+    with pytest.raises(StaleError):
+        await store.load(1, ["a"], (owned.epoch, first.mark))  # as if it had been emptied
+    later = await store.claim(0)
+    with pytest.raises(FencedError):
+        await store.load(0, ["a"], (owned.epoch, first.mark))
+    assert await store.load(0, ["a"], (later.epoch, first.mark)) == [Stored(b"x")]
+
+
 async def test_what_was_relayed_leaves_the_outbox(store: Store) -> None:
     owned = await store.claim(0)
     first = commit(owned)

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from streams.stacks import StackError
 from tests.faults.play import Outcome, Schedule, play
-from tests.faults.report import as_json, print_table
+from tests.faults.report import WIDTH, as_json, print_tables
 from tests.faults.schedules import SCHEDULES
 from tests.faults.servers import servers
 
-_out = Console(width=160 if not sys.stdout.isatty() else None)
+_out = Console(width=WIDTH if not sys.stdout.isatty() else None)
 
 
 def main(
@@ -42,7 +42,7 @@ def main(
                     _tell(outcomes[-1])
     except StackError as error:
         raise SystemExit(f"faults: {error}") from None
-    print_table(outcomes, _out)
+    print_tables(outcomes, _out)
     if json_path is not None:
         json_path.write_bytes(as_json(outcomes))
     if any(outcome.problems for outcome in outcomes):

@@ -17,7 +17,7 @@ from tests.faults.plan import Plan
 
 _COMMAND = [sys.executable, "-m", "tests.faults.launcher", "worker", "--log-level", "warning"]
 _KILLED = 128 + signal.SIGKILL
-_GRACE = 20.0
+_GRACE = 40.0
 _TAIL = 1_500
 
 

@@ -115,6 +115,15 @@ class Gauge:
         return all(self._ledger.latest.get(shard, 0) >= last for shard, last in sight.sequence.items())
 
     @property
+    def progress(self) -> tuple[int, ...]:
+        """Numbers of which one is another whenever the system has done something since the look before."""
+        if not self._sights:
+            return ()
+        sight = self._sights[-1]
+        done = (sum(of.values()) for of in (sight.applied, sight.sequence, sight.relayed))
+        return (*done, sight.due, self._ledger.changes)
+
+    @property
     def latest(self) -> str:
         """The latest look that succeeded, for people."""
         return f"{self._sights[-1]}{self._trouble}" if self._sights else "nothing was ever seen"

@@ -30,6 +30,8 @@ class Ledger:
     repeated: int = 0
     """Changes that came again and were dropped."""
     causes: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    """The most sequences that were left out in a row; must be 0."""
     faults: list[str] = field(default_factory=list)
     """What must not be: gaps, one sequence with two contents, who enters twice."""
     arrivals: dict[int, list[float]] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Ledger:
             self._again(shard, sequence, value)
             return
         if sequence != last + 1:
+            self.skipped = max(self.skipped, sequence - last - 1)
             self.faults.append(f"shard {shard}: {last} is followed by {sequence}")
         self.latest[shard] = sequence
         self._bodies[shard, sequence] = crc32(value)

@@ -59,6 +59,7 @@ class Outcome:
         causes: how many of them by their cause.
         repeated: changes that came again and were dropped.
         differences: memberships in which the ledger, the members sets or the read model differ from the oracle.
+        skipped: the most sequences of a shard that were left out in a row.
         longest_gap: seconds without a change while the load ran.
         longest_silence: the same of a single shard.
         deaths: workers that ended by themselves.
@@ -75,6 +76,7 @@ class Outcome:
     causes: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     differences: int = 0
+    skipped: int = 0
     longest_gap: float = 0.0
     longest_silence: float = 0.0
     deaths: int = 0
@@ -112,6 +114,7 @@ def _judge(on: Stage, schedule: Schedule, outcome: Outcome) -> None:
     ledger, crew = on.subscriber.stop(), on.crew
     outcome.injected, outcome.events = on.injected, on.sent
     outcome.transitions, outcome.causes, outcome.repeated = ledger.changes, ledger.causes, ledger.repeated
+    outcome.skipped = ledger.skipped
     ended = on.ended or time.monotonic()
     outcome.rate = on.sent / (ended - on.began)
     outcome.longest_gap = ledger.longest_gap(on.began, ended)

@@ -105,10 +105,10 @@ class System:
         """Send one message, as it is."""
         self.send_all(topic, {key: value})
 
-    def send_all(self, topic: str, messages: dict[str, bytes]) -> None:
+    def send_all(self, topic: str, messages: dict[str, bytes] | list[tuple[str, bytes]]) -> None:
         """Send messages, as they are, by their keys."""
         publisher = Publisher(self.kafka, self.prefix)
-        for key, value in messages.items():
+        for key, value in messages.items() if isinstance(messages, dict) else messages:
             publisher.send(topic, key, value)
         assert not publisher.finish()
 

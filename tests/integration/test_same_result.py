@@ -36,11 +36,19 @@ def by_the_core_alone(path: Path, as_of: Instant | None = None) -> tuple[Replay,
 
 
 def fold(changes: list[dict[str, object]]) -> dict[str, list[str]]:
-    """Who is in each segment by the change stream alone. Checks on the way that no sequence is missing or doubled."""
+    """Who is in each segment by the change stream alone, for a subscriber that drops what it has seen.
+
+    Checks on the way that no sequence is missing, and that what comes again, as it may when a shard moves, is the same.
+    """
+    seen: dict[tuple[int, int], dict[str, object]] = {}
     inside: dict[str, set[str]] = {segment.key: set() for segment in definitions().segments}
     latest: dict[int, int] = {}
     for change in changes:
         shard, sequence = int(str(change["shard"])), int(str(change["sequence"]))
+        if sequence <= latest.get(shard, 0):
+            assert change == seen[shard, sequence]
+            continue
+        seen[shard, sequence] = change
         assert sequence == latest.get(shard, 0) + 1, f"shard {shard}: {latest.get(shard, 0)} is followed by {sequence}"
         latest[shard] = sequence
         who = str(change["customer_id"] or f"anonymous:{change['anonymous_id']}")
@@ -60,7 +68,8 @@ async def check(system: System, path: Path, as_of: Instant | None = None) -> Non
     assert await system.members() == run.members()
     assert await system.profiles() == {key: customer.profile for key, customer in run.customers.items()}
     assert fold(await system.read(SEGMENT_CHANGES)) == run.members()
-    assert len(await system.read(DEAD_LETTERS)) == refused
+    # A batch that is refused, for its shard has moved, is read again; its letters come again then, with the same ids.
+    assert len({letter["id"] for letter in await system.read(DEAD_LETTERS)}) == refused
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -138,10 +138,11 @@ async def test_every_kind_of_bad_message_becomes_a_dead_letter_and_its_neighbour
     }
     async with System(fresh_stack) as system:
         system.start_worker()
+        rows: list[tuple[str, bytes]] = []
         for number, (value, _reason) in enumerate(bad.values()):
-            system.send(ORDERS, order(f"before{number}", now), f"k{number}")
-            system.send(ORDERS, value, f"k{number}")
-            system.send(ORDERS, order(f"after{number}", now), f"k{number}")
+            around = (order(f"before{number}", now), value, order(f"after{number}", now))
+            rows += [(f"k{number}", message) for message in around]
+        system.send_all(ORDERS, rows)
         await system.wait_applied()
         letters = {row["raw_base64"]: row for row in await system.read(DEAD_LETTERS)}
         members = await system.members()

@@ -48,6 +48,7 @@ def check(
     findings = list(checker.drained(drained=drained))
     findings += checker.writers()
     findings += checker.repeats()
+    findings += checker.crashes()
     findings += checker.stream()
     changes = at_once(checker.heard(switches.seen()))
     findings += checker.profiles()
@@ -89,6 +90,11 @@ class Checker:
         """Nobody sent what it could have seen to be there."""
         for needless in self._simulation.lookout.needless:
             yield Finding("sent again", "Kafka", needless)
+
+    def crashes(self) -> Iterator[Finding]:
+        """Nobody ended by themselves but where the store or Kafka did not answer."""
+        for crash in self._simulation.world.needless_crashes:
+            yield Finding("crashed", "worker", crash)
 
     def stream(self) -> Iterator[Finding]:
         """Per shard, sequences begin at 1, have no gap, and what comes again is the same."""

@@ -8,8 +8,9 @@ from streams.core import step
 from streams.kafka.fetching import Run
 from streams.kafka.transport import BatchConsumer
 from streams.shard.port import RecordBatch
+from streams.shard.pulse import Pulse
 from streams.state.memory import MemoryStore
-from streams.state.port import Commit
+from streams.state.port import Commit, Stored
 from tests.simulation.broker import BrokerSink
 from tests.simulation.plan import draw
 from tests.simulation.run import Outcome, run
@@ -31,6 +32,14 @@ class NoCompare(MemoryStore):
         offsets = {topic: (state.offsets[topic], end) for topic, (_start, end) in commit.offsets.items()}
         sequence = (state.sequence, commit.sequence[1])
         await super().commit(shard, replace(commit, previous=state.commit, offsets=offsets, sequence=sequence))
+
+
+class Blind(MemoryStore):
+    """Says what it has of somebody, whatever state it is in."""
+
+    async def load(self, shard: int, ids: list[str], place: tuple[int, str] | None = None) -> list[Stored]:
+        del place
+        return await super().load(shard, ids)
 
 
 class Forgetful(dict[int, int]):
@@ -71,6 +80,11 @@ def _records_only(consumer: BatchConsumer, tp: Any, run: Run) -> RecordBatch | N
     return None
 
 
+def _no_lapse(_pulse: Pulse, _now: float) -> int:
+    """A worker that never notices that it stood still."""
+    return 0
+
+
 _batch = BatchConsumer._batch
 CONTROLS = {
     "no epoch check": Switches(store=NoFence),
@@ -82,6 +96,8 @@ CONTROLS = {
         patches=((BatchConsumer, "_batch", _over_gaps), (BatchConsumer, "_seek_back", _no_seek))
     ),
     "control records are overlooked": Switches(patches=((BatchConsumer, "_batch", _records_only),)),
+    "what is read may be of another state": Switches(store=Blind, faults=("away",)),
+    "a worker that stood still goes on": Switches(patches=((Pulse, "beat", _no_lapse),), faults=("claim lost",)),
     "a fenced shard stays lost": Switches(patches=((shards, "PATIENCE", 10**9),)),
 }
 """Name -> the product without it."""
@@ -89,4 +105,5 @@ CONTROLS = {
 
 def first_that_catches(switches: Switches, seeds: int = 1_000) -> Outcome | None:
     """What the first seed that notices a control came to."""
-    return next((outcome for outcome in (run(draw(seed), switches) for seed in range(seeds)) if outcome.findings), None)
+    outcomes = (run(draw(seed, switches.faults), switches) for seed in range(seeds))
+    return next((outcome for outcome in outcomes if outcome.findings), None)

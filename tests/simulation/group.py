@@ -61,8 +61,10 @@ class Group:
         self._world.loop.start(WORLD, self._expire(member))
 
     async def _expire(self, member: Member) -> None:
+        since, process = self._world.loop.time(), member.process
         await asyncio.sleep(SESSION)
-        if (member.process.paused or not member.process.alive) and member in self._members:
+        silent = not process.alive or (process.paused and process.resumed_at <= since)
+        if silent and member in self._members:
             self._world.note("session expired", member.process.name)
             self.leave(member)
 

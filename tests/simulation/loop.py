@@ -31,6 +31,8 @@ class Process:
         self.name = name
         self.alive = True
         self.paused = False
+        self.resumed_at = 0.0
+        """When it last went on after a pause."""
         self.backlog: list[Handle] = []
         self.fuse: int | None = None
         """Steps until it dies."""
@@ -145,7 +147,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def resume(self, process: Process) -> None:
         """Let a paused process go on with what has piled up."""
-        process.paused = False
+        process.paused, process.resumed_at = False, self._now
         self._ready.extend(process.backlog)
         process.backlog.clear()
 

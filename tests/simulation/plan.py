@@ -52,7 +52,7 @@ FAULTS = (
     "clock jump",
 )
 """Kinds of faults; each seed has some of them."""
-LOSSES = ("set back", "emptied")
+LOSSES = ("set back", "emptied", "away", "claim lost")
 """Kinds after which state is made anew. Crossings that were lost with it are told in differences only, so fewer checks
 hold, and not every seed has them."""
 

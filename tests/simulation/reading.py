@@ -31,6 +31,9 @@ class Kafka:
         self._world = world
         self._fetcher = fetcher
 
+    def assignment(self) -> set[TP]:
+        return set(self._fetcher.assignment.states)
+
     def seek(self, tp: TP, position: int) -> None:
         self._fetcher.seek_to(tp, position)
 

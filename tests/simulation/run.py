@@ -11,20 +11,21 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from schemas.instants import HOUR
-from schemas.names import INPUTS
+from schemas.names import INPUTS, SEGMENT_CHANGES
 from streams.kafka import fetching
 from streams.shard import relay
 from tests.simulation.broker import Broker, Lookout
 from tests.simulation.checks import Finding, check
 from tests.simulation.group import SESSION, Group
 from tests.simulation.lateness import Watch, watched
-from tests.simulation.loop import EndlessError, SimulatedLoop
+from tests.simulation.loop import EndlessError, Process, SimulatedLoop
 from tests.simulation.plan import LIVE, Fault, Plan
 from tests.simulation.store import Disk
 from tests.simulation.switches import Switches
 from tests.simulation.worker import Worker
 from tests.simulation.world import World
 
+_INSTANT = 1e-9
 PATIENCE = 40.0
 """Seconds of simulated time, after the last fault, in which everything must have been worked off."""
 
@@ -117,6 +118,8 @@ class Simulation:
                 self.disk.set_back(fault.size**2)
             case "emptied":
                 self.disk.wipe()
+            case "away":
+                self.disk.away = True
             case "slow":
                 world.slow_until = now + fault.size
             case "lost ack":
@@ -148,6 +151,27 @@ class Simulation:
                 self._pause(worker, fault.size * SESSION * 0.8)
             case "zombie":
                 self._pause(worker, SESSION * (1 + 2 * fault.size))
+            case "claim lost":
+                self._lose_claim(worker)
+
+    def _lose_claim(self, worker: Worker) -> None:
+        """It stands still until another has taken a shard of it and said something; then the store forgets all that."""
+        ours, taken = set(worker.program.shards.owned), dict[int, float]()
+        self._pause(worker, SESSION * 4)
+
+        def claimed(process: Process, shard: int) -> None:
+            if shard in ours and process is not worker.process:
+                taken.setdefault(shard, self.world.loop.time())
+
+        def said(place: tuple[str, int]) -> None:
+            topic, shard = place
+            if topic == SEGMENT_CHANGES and shard in taken and worker.process.paused:
+                self.broker.listeners.remove(said)
+                self.disk.set_back(self.world.loop.time() - taken[shard] + _INSTANT)
+                self._resume(worker)
+
+        self.disk.claimed.append(claimed)
+        self.broker.listeners.append(said)
 
     def _pause(self, worker: Worker, seconds: float) -> None:
         worker.process.paused = True

@@ -52,6 +52,9 @@ class Disk:
         self.commits = 0
         self.lost = False
         """Whether it ever forgot anything."""
+        self.away = False
+        """Whether whoever next reads customers finds it empty. Then all is there again: a copy was brought back, or the
+        log lost the `FLUSHALL` at its end."""
         self.claimed: list[Callable[[Process, int], None]] = []
         """Told of each claim."""
 
@@ -80,6 +83,11 @@ class Disk:
             self.commits += 1
         self._written(shard)
 
+    def load(self, shard: int, ids: list[str], place: tuple[int, str] | None) -> list[Stored]:
+        store = type(self.memory)() if self.away else self.memory
+        self.away = False
+        return at_once(store.load(shard, ids, place))
+
     def write(self, shard: int, call: Coroutine[Any, Any, None]) -> None:
         """One of the smaller writes."""
         at_once(call)
@@ -87,10 +95,7 @@ class Disk:
         self._written(shard)
 
     def wipe(self) -> None:
-        """Forget everything, as FLUSHALL does, and for good: what was read of an empty store is never taken back.
-
-        Else a customer read as unknown in between would be committed to a store that has the same mark as before.
-        """
+        """Forget everything, as FLUSHALL does, and for good."""
         self.world.note("the store is emptied")
         self.lost = True
         self._writers.clear()
@@ -129,8 +134,8 @@ class RemoteStore:
     async def claim(self, shard: int) -> Ownership:
         return await self._ask(lambda: self._disk.claim(self._process, shard, self._clock()))
 
-    async def load(self, shard: int, ids: list[str]) -> list[Stored]:
-        return await self._ask(lambda: at_once(self._disk.memory.load(shard, ids)))
+    async def load(self, shard: int, ids: list[str], place: tuple[int, str] | None = None) -> list[Stored]:
+        return await self._ask(lambda: self._disk.load(shard, ids, place))
 
     async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         return await self._ask(lambda: at_once(self._disk.memory.due(shard, until, limit)))

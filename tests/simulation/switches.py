@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from streams.state.memory import MemoryStore
+from tests.simulation.plan import FAULTS
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Switches:
     """Shard -> the latest sequence that a subscriber has seen."""
     patches: tuple[tuple[Any, str, Any], ...] = ()
     """(what, its attribute, the value instead), while the run lasts."""
+    faults: tuple[str, ...] = FAULTS
+    """Kinds of faults that it takes to tell it from the product."""
 
     @contextmanager
     def active(self) -> Iterator[None]:

@@ -10,21 +10,22 @@ from faust.types import TP
 
 from schemas.instants import Duration
 from schemas.names import INPUTS
-from streams.app import MAX_WAITING, ConsumerEnds, Program, _agent
+from streams.app import MAX_WAITING, UNNOTICED, ConsumerEnds, Program, _agent
 from streams.settings import Settings
 from streams.shard.port import RecordBatch
+from streams.shard.pulse import Pulse
 from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
-from tests.simulation.broker import Broker, BrokerHistory, BrokerSink, Lookout
+from tests.simulation.broker import Broker, BrokerHistory, BrokerSink, Lookout, ProduceError
 from tests.simulation.fetcher import Fetcher
-from tests.simulation.group import Group
+from tests.simulation.group import SESSION, Group
 from tests.simulation.loop import Process
 from tests.simulation.plan import SKEW, definitions
 from tests.simulation.reading import ReadingConsumer, partitions
 from tests.simulation.store import Disk, RemoteStore
-from tests.simulation.world import World
+from tests.simulation.world import UnreachableError, World
 
-SETTINGS = Settings(due_interval=0.15)
+SETTINGS = Settings(due_interval=0.15, session_timeout=SESSION)
 
 
 class CrashedError(Exception):
@@ -69,8 +70,9 @@ class _NoRedis:
 class SimulatedProgram(Program):
     """The real program without its composition: that one makes Faust's app and connects to Kafka and Redis."""
 
-    def __init__(self, shards: Shards, app: App, sink: Any) -> None:
+    def __init__(self, shards: Shards, app: App, sink: Any, beat: Callable[[], int]) -> None:
         self.settings = SETTINGS
+        self._beat = beat
         self.shards = shards
         self.app: Any = app
         self.sink = sink
@@ -81,6 +83,9 @@ class SimulatedProgram(Program):
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._seeking = asyncio.Lock()
+
+    def breathe(self) -> int:
+        return self._beat()
 
 
 class SmallShards(Shards):
@@ -149,15 +154,20 @@ class Worker:
             return world.now(skew)
 
         history: Any = BrokerHistory(broker, around.group)
-        ports = Ports(RemoteStore(around.disk, self.process, clock), sink, history, ends, clock, clock, SKEW)
+        pulse = Pulse(SESSION * UNNOTICED, world.loop.time())
+
+        def beat() -> int:
+            return pulse.beat(world.loop.time())
+
+        ports = Ports(RemoteStore(around.disk, self.process, clock), sink, history, ends, clock, clock, SKEW, beat)
         limits = Limits(customers=1000, batch=world.plan.batch, dues=world.plan.dues)
         shards = SmallShards(definitions(), ports, limits)
         shards.memory, shards.count = world.plan.memory, world.plan.shards
         self.app = ends.app = App(self.process)
         self.fetcher = Fetcher(broker, self.process)
         self.consumer = self.app.consumer = ReadingConsumer(self.app, shards, world, self.fetcher)
-        self.program = SimulatedProgram(shards, self.app, sink)
-        self.app.crashes = lambda error: world.note("crashes", type(error).__name__, error)
+        self.program = SimulatedProgram(shards, self.app, sink, beat)
+        self.app.crashes = self._crashes
         self.queues = {topic: Queue(self.consumer, world.plan.room) for topic in INPUTS}
         self._recover = asyncio.Event()
 
@@ -167,10 +177,15 @@ class Worker:
         agent = _agent(self.program)
         for queue in self.queues.values():
             self._run(agent(aiter(queue)))
-        look = self.program.look_at_dues()
-        for task in (self._drain(), self._recovery(), self._commit_offsets(), self._beat(), look):
+        look, awake = self.program.look_at_dues(), self.program.stay_awake()
+        for task in (self._drain(), self._recovery(), self._commit_offsets(), self._beat(), look, awake):
             self._run(task)
         self._group.join(self)
+
+    def _crashes(self, error: BaseException) -> None:
+        self.world.note("crashes", type(error).__name__, error)
+        if not isinstance(error, (UnreachableError, ProduceError)):
+            self.world.needless_crashes.append(f"{self.process.name}: {error!r}")
 
     async def stop(self) -> None:
         """Leave the group, finish what was begun, and end: as at SIGTERM."""

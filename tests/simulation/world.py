@@ -34,6 +34,8 @@ class World:
         self.dice = Random(f"schedule {plan.seed}")  # noqa: S311 # it must be the same each time
         self.happened: Counter[str] = Counter()
         """Faults by kind, as they came to pass."""
+        self.needless_crashes: list[str] = []
+        """Workers that ended although store and Kafka answered."""
         self.slow_until = 0.0
         self.lossy_until = 0.0
         self.down_until = 0.0

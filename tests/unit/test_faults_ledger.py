@@ -88,3 +88,8 @@ def test_differences_name_who_lacks_what() -> None:
     count, said = differences("Redis", right, {"vip": {"ann"}, "lapsed": {"eve"}})
     assert count == 2
     assert said == ["Redis has eve in lapsed", "Redis lacks bob in vip", "Redis: 2 differences"]
+
+
+def test_the_most_sequences_that_are_left_out_in_a_row_are_counted() -> None:
+    assert fed(change(1), change(2, "bob")).skipped == 0
+    assert fed(change(1), change(3, "bob"), change(7, "eve"), change(9, "dan")).skipped == 3
