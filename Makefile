@@ -52,7 +52,7 @@ docs: install ## Write the schema documents anew from the code
 docs-check: install ## Fail if the schema documents are not what the code says
 	$(BIN)/segments docs --check
 
-bench: install ## Measure throughput and latency (ARGS="--help" for more)
+bench: install ## Measure ours and its peers, latency and memory (ARGS="--help" for more)
 	$(BIN)/python -m bench $(ARGS)
 
 lock: ## Resolve the requirements anew, with hashes (needs uv)

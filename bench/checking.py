@@ -43,11 +43,16 @@ def expected(messages: Iterable[Message], until: Instant, one_in: int = 1) -> Me
 
 def stored(redis: Redis, one_in: int = 1) -> Members:
     """Who is in each segment by the members sets that workers wrote, of the customers in the sample."""
-    found: Members = {}
-    for segment in definitions().segments:
-        ids = [customer.decode() for shard in range(PARTITIONS) for customer in _members(redis, shard, segment.key)]
-        found[segment.key] = sorted(customer for customer in ids if in_sample(customer, one_in))
-    return found
+    found = members_stored(redis, [segment.key for segment in definitions().segments])
+    return {key: sorted(customer for customer in ids if in_sample(customer, one_in)) for key, ids in found.items()}
+
+
+def members_stored(redis: Redis, segments: Iterable[str]) -> dict[str, set[str]]:
+    """Segment -> everybody who is in it by the members sets that workers wrote."""
+    return {
+        key: {customer.decode() for shard in range(PARTITIONS) for customer in _members(redis, shard, key)}
+        for key in segments
+    }
 
 
 def _members(redis: Redis, shard: int, segment: str) -> set[bytes]:

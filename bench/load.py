@@ -28,6 +28,10 @@ class Message(NamedTuple):
     value: bytes
 
 
+Mix = tuple[tuple[Callable[[str, Instant, str, int], Message], int], ...]
+"""What makes an event of (id, instant, customer, product), and its share."""
+
+
 @dataclass(frozen=True)
 class LoadPlan:
     """What to generate.
@@ -40,6 +44,7 @@ class LoadPlan:
             otherwise each event's customer is drawn evenly.
         span: the time from the first event to the last.
         seed: another one makes other events.
+        mix: what the events are; `MIX` if not given.
     """
 
     events: int
@@ -48,6 +53,13 @@ class LoadPlan:
     exact: bool = False
     span: Duration = 60 * DAY
     seed: int = 1
+    mix: Mix = ()
+
+    def instants(self) -> Iterator[Instant]:
+        """When each event happens."""
+        step = self.span // self.events
+        first = self.until - step * (self.events - 1)
+        return (first + step * number for number in range(self.events))
 
 
 def customer_id(number: int) -> str:
@@ -93,12 +105,13 @@ def contact(event_id: str, at: Instant, customer: str, number: int) -> Message:
     return _message(SUPPORT_CONTACTS, "support.contacted", event_id, at, customer, fields)
 
 
-def _order_drawn(event_id: str, at: Instant, customer: str, product: int) -> Message:
+def order_drawn(event_id: str, at: Instant, customer: str, product: int) -> Message:
+    """One order whose price depends on its product."""
     return order(event_id, at, customer, 500 + product * 37 % 20_000, product)
 
 
-MIX: tuple[tuple[Callable[[str, Instant, str, int], Message], int], ...] = (
-    (_order_drawn, 10),
+MIX: Mix = (
+    (order_drawn, 10),
     (page_view, 45),
     (product_view, 30),
     (cart_add, 6),
@@ -111,14 +124,12 @@ MIX: tuple[tuple[Callable[[str, Instant, str, int], Message], int], ...] = (
 def generate(plan: LoadPlan) -> Iterator[Message]:
     """The events of a plan, in order of their instants."""
     random = Random(plan.seed)
-    makers = random.choices([maker for maker, _ in MIX], [share for _, share in MIX], k=_DRAWS)
+    mix = plan.mix or MIX
+    makers = random.choices([maker for maker, _ in mix], [share for _, share in mix], k=_DRAWS)
     products = random.choices(range(1, PRODUCTS + 1), k=_DRAWS - 1)  # another length, so that pairs do not repeat
-    step = plan.span // plan.events
-    at = plan.until - step * (plan.events - 1)
     draws = zip(cycle(makers), cycle(products), _customers(plan, random), strict=False)
-    for number, (maker, product, customer) in zip(range(plan.events), draws, strict=False):
+    for number, (at, (maker, product, customer)) in enumerate(zip(plan.instants(), draws, strict=False)):
         yield maker(f"e{number:08d}", at, customer, product)
-        at += step
 
 
 def _customers(plan: LoadPlan, random: Random) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.checking import stored
 from bench.load import LoadPlan, generate
-from bench.system import PARTITIONS, PATIENCE, BenchError, Installation, ensure_alive, say, servers
-from bench.usage import redis_bytes
+from bench.system import PARTITIONS, PATIENCE, BenchError, Installation, ensure_alive, redis_info, say, servers
+from bench.usage import peak_memory, redis_bytes
 from streams.clock import wall_clock
 from streams.state import keys
 
@@ -26,6 +26,9 @@ class Memory:
         values: kind of key -> mean bytes of a stored value alone, and how many values there are per customer.
         memberships: segments that a customer is in, on average.
         waiting: transitions still in the outbox.
+        whole: bytes that Redis has allocated in all, the empty server included.
+        resident: bytes of the Redis process that are resident.
+        worker_peak: the most bytes of the worker that were ever resident.
     """
 
     customers: int
@@ -35,6 +38,9 @@ class Memory:
     values: dict[str, tuple[float, float]]
     memberships: float
     waiting: int
+    whole: int
+    resident: int
+    worker_peak: int
 
 
 def measure(customers: int, events_each: int = 10) -> Memory:
@@ -57,6 +63,7 @@ def measure(customers: int, events_each: int = 10) -> Memory:
             if time.monotonic() > end:
                 raise BenchError("gave up waiting for the events to be applied")
             time.sleep(0.1)
+        worker_peak = peak_memory(worker.pid)
         worker.stop()
         memory = Memory(
             customers=customers,
@@ -66,6 +73,9 @@ def measure(customers: int, events_each: int = 10) -> Memory:
             values=_values(ours, customers),
             memberships=sum(map(len, stored(ours.redis).values())) / customers,
             waiting=sum(ours.redis.xlen(keys.outbox_key(shard)) for shard in range(PARTITIONS)),
+            whole=redis_bytes(ours.redis),
+            resident=int(redis_info(ours.redis)["used_memory_rss"]),
+            worker_peak=worker_peak,
         )
     say(f"memory: {memory.per_customer:.0f} bytes per customer")
     return memory

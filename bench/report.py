@@ -1,80 +1,86 @@
-"""The report: what was measured, how, on what, and with which command, as a page of Markdown."""
+"""The report: what was measured, how, on what, and with which command, as sections of a page of Markdown."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Mapping
 from statistics import median
-from typing import NamedTuple
 
-from bench.latency import PROBE_EVERY, THROUGH, WARM_UP
-from bench.memory import Memory
-from bench.results import Results, machine, spread
+from bench.report_latency import latency_goals, latency_text
+from bench.report_memory import memory_goals, memory_text, profile_text, soak_goals, soak_text
+from bench.report_race import race_goals, race_text
+from bench.results import Results, machine
 from bench.system import PARTITIONS
+from bench.tables import Goal, goal_table, spread, table
 from bench.throughput import PEER, WORKER, Speed
 
 RATIO_GOAL, RATE_GOAL = 10.0, 30_000.0
-PACE, P50_GOAL, P99_GOAL = 2_000, 10.0, 50.0
-MEMORY_GOAL = 700.0
 _MIB = 1024**2
+MINI, FULL = "Mini: ours and the peers", "Full: the shipped definitions"
+LATENCY, MEMORY, SOAK, PROFILE = "Latency", "Memory", "A long run", "Where the time goes"
+TITLES = (MINI, FULL, LATENCY, MEMORY, SOAK, PROFILE)
+"""The sections, in their order on the page."""
+_HEAD = """# Benchmarks
+Written by the harness under `bench/`, not by hand: `make bench` measures everything, `make bench ARGS=peers` a part.
+Each section says when, with which command, and on what it was made; a Kafka, a Redis, the program that is measured
+and the harness share that machine. Of several runs the median stands, with the range in brackets."""
 
 
-class Goal(NamedTuple):
-    """Something that the project wants to reach, and how far it came."""
-
-    what: str
-    wanted: str
-    measured: float
-    digits: int
-    met: bool
-
-
-def goals(results: Results) -> Iterator[Goal]:
+def goals(results: Results) -> list[Goal]:
     """The goals of which something was measured."""
+    made = [race_goals(results.laps), _full_goals(results), latency_goals(results.latencies)]
+    made += [memory_goals(one) for one in [results.memory] if one] + [soak_goals(one) for one in [results.soak] if one]
+    return [goal for some in made for goal in some]
+
+
+def _full_goals(results: Results) -> Iterator[Goal]:
     for contest in results.contests:
         ratio, rate = median(results.ratios(contest)), median(run.rate for run in results.runs(WORKER, contest))
         log = f"log of {contest:,} customers"
         yield Goal(f"times the peer, {log}", f"at least {RATIO_GOAL:.0f}", ratio, 1, ratio >= RATIO_GOAL)
         yield Goal(f"events/s, {log}", f"at least {RATE_GOAL:,.0f}", rate, 0, rate >= RATE_GOAL)
-    for latency in results.latencies:
-        if (latency.path, latency.rate) == (THROUGH, PACE):
-            yield Goal(f"ms at {PACE:,}/s, p50", f"below {P50_GOAL:.0f}", latency.p50, 1, latency.p50 < P50_GOAL)
-            yield Goal(f"ms at {PACE:,}/s, p99", f"below {P99_GOAL:.0f}", latency.p99, 1, latency.p99 < P99_GOAL)
-    if results.memory:
-        size = results.memory.per_customer
-        yield Goal("bytes of Redis per customer", f"at most {MEMORY_GOAL:.0f}", size, 0, size <= MEMORY_GOAL)
 
 
-def page(results: Results) -> str:
-    """The whole page."""
-    rows = [(g.what, g.wanted, f"{g.measured:,.{g.digits}f}", "yes" if g.met else "no") for g in goals(results)]
-    parts = [_head(results), table(("goal", "wanted", "measured", "met"), rows)]
+def sections(results: Results) -> dict[str, str]:
+    """Title -> text, of what was measured."""
+    found = {}
+    if results.laps:
+        found[MINI] = _section(results, race_goals(results.laps), race_text(results.laps, results.skipped))
     if results.speeds:
-        parts.append(_throughput(results))
+        found[FULL] = _section(results, _full_goals(results), _throughput(results))
     if results.latencies:
-        parts.append(_latency(results))
+        found[LATENCY] = _section(results, latency_goals(results.latencies), latency_text(results.latencies))
     if results.memory:
-        parts.append(_memory(results.memory))
-    return "\n\n".join(parts) + "\n"
+        found[MEMORY] = _section(results, memory_goals(results.memory), memory_text(results.memory))
+    if results.soak:
+        found[SOAK] = _section(results, soak_goals(results.soak), soak_text(results.soak))
+    if results.profile:
+        found[PROFILE] = _section(results, iter(()), profile_text(results.profile))
+    return found
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table; the first column is text, the others are figures."""
-    names = list(header)
-    lines = [names, ["---", *["---:"] * (len(names) - 1)], *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def page(found: Mapping[str, str], before: str = "") -> str:
+    """The page with these sections; those of the page of before that were not measured anew stay."""
+    texts = sections_of(before) | dict(found)
+    return "\n\n".join([_HEAD, *(f"## {title}\n{texts[title]}" for title in TITLES if title in texts)]) + "\n"
 
 
-def _head(results: Results) -> str:
+def sections_of(text: str) -> dict[str, str]:
+    """Title -> text, of a page."""
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+
+
+def _section(results: Results, judged: Iterator[Goal], text: str) -> str:
     known = machine()
     versions = ", ".join(f"{name} {known[name]}" for name in list(known)[2:])
     before, after = results.busy
-    return f"""# Benchmarks
-Written by the harness under `bench/`, not by hand. Made on {results.date} with
+    made = f"""Made on {results.date} with
 
     {results.command}
 
-on {known["cores"]} cores and {known["memory"]} of memory, which Kafka, Redis, the classifier and the harness share. The
-load average was {before:.1f} before and {after:.1f} after.
-{versions}; Redis {results.redis_version} with its append-only file.
-The shipped `segments.toml`, {PARTITIONS} partitions. Of several runs the median stands, with the range in brackets."""
+on {known["cores"]} cores and {known["memory"]} of memory; the load average was {before:.1f} before and {after:.1f}
+after. {versions}; Redis {results.redis_version} with its append-only file."""
+    found = list(judged)
+    return "\n\n".join([made, *([goal_table(found)] if found else []), text])
 
 
 def _throughput(results: Results) -> str:
@@ -93,10 +99,10 @@ def _throughput(results: Results) -> str:
         "wrong",
     )
     checked = "every customer" if results.check_one_in == 1 else f"one customer in {results.check_one_in}"
-    return f"""## Throughput
-The topics are filled before anything starts. 10 % of the events are orders, 5 % support contacts, 85 % site events (6 %
-put something into the cart); customers are drawn evenly; the log covers 60 days, in order, and the clock stands at
-its end. Timed from the first event applied until all are, everything due is settled, and all changes are in Kafka.
+    return f"""The shipped `segments.toml`, {PARTITIONS} partitions. The topics are filled before anything starts. 10
+% of the events are orders, 5 % support contacts, 85 % site events (6 % put something into the cart); customers are
+drawn evenly; the log covers 60 days, in order, and the clock stands at its end. Timed from the first event applied
+until all are, everything due is settled, and all changes are in Kafka.
 
 The peer (`bench/peers/faust_event_by_event.py`) is an ordinary Faust program around the same decoder and the same
 core, with one Redis read and one Redis write per event. The whole log would take it too long, so it gets the same in
@@ -122,39 +128,3 @@ def _speed_row(contest: int, who: str, runs: list[Speed]) -> tuple[str, ...]:
         f"{median(run.transitions / run.events for run in runs):.2f}",
         str(sum(run.wrong for run in runs)),
     )
-
-
-def _latency(results: Results) -> str:
-    header = ("events/s through", "probes", "missing", "p50 ms", "p99 ms", "p99.9 ms", "worst ms")
-    rows = [
-        (
-            f"{run.rate:,}, {run.path}",
-            f"{run.probes:,}",
-            str(run.missing),
-            *(f"{value:.1f}" for value in (run.p50, run.p99, run.p999, run.worst)),
-        )
-        for run in results.latencies
-    ]
-    return f"""## Latency
-Events are sent at an even pace by a process of its own; each {PROBE_EVERY}th is the first order of a new customer,
-which must make that customer enter `first_time_buyer`. Timed from handing it to the Kafka client until a plain aiokafka
-subscriber has the change in its hands; the first {WARM_UP:.0f} s do not count. "A plain topic" is the same without a
-classifier: the same producer, broker and subscriber, the least that can be measured here.
-
-{table(header, rows)}"""
-
-
-def _memory(memory: Memory) -> str:
-    sizes = [(f"`{{p}}:{kind}`", f"{size:,.1f}") for kind, size in memory.groups.items()]
-    values = [(f"`{{p}}:{kind}`", f"{size:,.1f}", f"{count:.2f}") for kind, (size, count) in memory.values.items()]
-    return f"""## Memory
-{memory.events:,} events of {memory.customers:,} customers, equally many each, of the same mix as above; ids of
-customers have ten characters, and a customer is in {memory.memberships:.2f} segments on average. Redis has allocated
-{memory.per_customer:,.0f} bytes per customer more than when it was empty (`used_memory`, without the worker);
-{memory.waiting} changes wait in the outbox. By `MEMORY USAGE`, all fields counted:
-
-{table(("keys", "bytes per customer"), sizes)}
-
-Of that, the stored values alone:
-
-{table(("keys", "mean bytes of a value", "values per customer"), values)}"""

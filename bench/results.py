@@ -4,12 +4,14 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from statistics import median
 
 import orjson
 
 from bench.latency import Latency
 from bench.memory import Memory
+from bench.profiling import Profile
+from bench.race import Lap
+from bench.soak import Soak
 from bench.throughput import PEER, WORKER, Speed
 
 _LIBRARIES = ("faust-streaming", "aiokafka", "redis", "hiredis", "pydantic", "uvloop")
@@ -25,6 +27,8 @@ class Results:
         date: the day, as 2026-01-31.
         busy: the load average over a minute before and after; what else the machine did shows in it.
         check_one_in: which part of the customers was checked against the core.
+        laps: of the race on *mini*.
+        skipped: title of a peer that could not be run here -> the reason.
     """
 
     command: str
@@ -35,6 +39,10 @@ class Results:
     speeds: list[Speed] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     memory: Memory | None = None
+    laps: list[Lap] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    soak: Soak | None = None
+    profile: Profile | None = None
 
     def runs(self, who: str, contest: int) -> list[Speed]:
         """The runs of one side of a contest, in their order."""
@@ -61,15 +69,3 @@ def machine() -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     found = {"cores": str(os.cpu_count()), "memory": f"{memory:.0f} GiB", "Python": platform.python_version()}
     return found | {name: version(name) for name in _LIBRARIES}
-
-
-def spread(values: list[float], digits: int = 0) -> str:
-    """The median, and the range where there are several.
-
-    >>> spread([1.0, 3.0, 2.0])
-    '2 (1 to 3)'
-    """
-    middle = f"{median(values):,.{digits}f}"
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"

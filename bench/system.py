@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from redis import Redis
 
 from bench.load import Message
+from schemas.instants import Instant
 from schemas.names import DEAD_LETTERS, INPUTS, SEGMENT_CHANGES, TOPICS
 from streams.kafka.publisher import Publisher
 from streams.stacks import Stack
@@ -53,7 +55,7 @@ class Installation:
         self._databases = databases
         self._processes: list[GuardedProcess] = []
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
-        self._create(TOPICS)
+        self.create(TOPICS)
         self.empty()
 
     def empty(self) -> None:
@@ -65,9 +67,14 @@ class Installation:
         outputs = (SEGMENT_CHANGES, DEAD_LETTERS)
         for answer in self._admin.delete_topics([self.prefix + name for name in outputs]).values():
             answer.result(_TIMEOUT)
-        self._create(outputs)
+        self.create(outputs)
 
-    def _create(self, names: Iterable[str]) -> None:
+    def create(self, names: Iterable[str]) -> None:
+        """Create topics, by their names without the prefix, as soon as none is called so any more.
+
+        Raises:
+            BenchError: one that was deleted does not go away.
+        """
         end = time.monotonic() + _TIMEOUT
         topics = [NewTopic(self.prefix + name, PARTITIONS, 1, config={"retention.ms": "-1"}) for name in names]
         while set(self._admin.list_topics(timeout=_TIMEOUT).topics) & {topic.topic for topic in topics}:
@@ -77,15 +84,16 @@ class Installation:
         for answer in self._admin.create_topics(topics).values():
             answer.result(_TIMEOUT)
 
-    def fill(self, messages: Iterable[Message]) -> int:
-        """Publish messages, keyed by customer; how many they were.
+    def fill(self, messages: Iterable[Message], instants: Iterable[Instant] | None = None) -> int:
+        """Publish messages, keyed by customer, stamped with their instants if given; how many they were.
 
         Raises:
             BenchError: one was not delivered.
         """
         publisher, count = Publisher(self.bootstrap, self.prefix, log_level=3), 0
-        for topic, key, value in messages:
-            publisher.send(topic, key, value)
+        stamps = repeat(None) if instants is None else (instant // 1000 for instant in instants)
+        for (topic, key, value), stamp in zip(messages, stamps, strict=False):
+            publisher.send(topic, key, value, stamp)
             count += 1
         failures = publisher.finish()
         if failures:

@@ -53,7 +53,9 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
+    """How far a worker had come, when, and with how much CPU."""
+
     at: float
     applied: int
     used: Usage
@@ -115,7 +117,7 @@ def run_worker(ours: Installation, plan: LoadPlan, right: Members, one_in: int) 
     ours.empty()
     empty = redis_bytes(ours.redis)
     worker = ours.start_worker(clock_at=str(plan.until))
-    first, half, last = _follow(ours, worker, plan)
+    first, half, last = follow(ours, worker, plan)
     peak = peak_memory(worker.pid)
     worker.stop()
     share = _PER / (last.applied - first.applied)
@@ -135,9 +137,13 @@ def run_worker(ours: Installation, plan: LoadPlan, right: Members, one_in: int) 
     )
 
 
-def _follow(ours: Installation, worker: GuardedProcess, plan: LoadPlan) -> tuple[_Moment, _Moment, _Moment]:
-    """Watch a worker: the moments when the first events were applied, half of them, and all with all changes sent."""
-    moments: list[_Moment] = []
+def follow(ours: Installation, worker: GuardedProcess, plan: LoadPlan) -> tuple[Moment, Moment, Moment]:
+    """Watch a worker: the moments when the first events were applied, half of them, and all with all changes sent.
+
+    Raises:
+        BenchError: it ended, or did not come to an end.
+    """
+    moments: list[Moment] = []
     goals = [1, plan.events // 2, plan.events]
     end = time.monotonic() + PATIENCE
     while True:
@@ -145,7 +151,7 @@ def _follow(ours: Installation, worker: GuardedProcess, plan: LoadPlan) -> tuple
         while len(moments) < len(goals) and applied >= goals[len(moments)]:
             if applied == plan.events and (ours.due(plan.until) or ours.unrelayed()):
                 break
-            moments.append(_Moment(time.perf_counter(), applied, usage(worker.pid, ours.redis)))
+            moments.append(Moment(time.perf_counter(), applied, usage(worker.pid, ours.redis)))
         if len(moments) == len(goals):
             return moments[0], moments[1], moments[2]
         ensure_alive(worker)

@@ -31,6 +31,12 @@ def peak_memory(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+def resident_memory(pid: int) -> int:
+    """The bytes of a process that are resident now."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
 def usage(pid: int, redis: Redis) -> Usage:
     """CPU seconds of a process and of the Redis server, so far."""
     info = redis_info(redis)

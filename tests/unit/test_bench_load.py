@@ -8,6 +8,7 @@ import pytest
 
 from bench import pacing
 from bench.checking import differences, expected, in_sample
+from bench.disturbed import Wave, shoppers
 from bench.latency import percentile
 from bench.load import MIX, LoadPlan, generate
 from bench.pacing import Pace
@@ -19,6 +20,7 @@ from streams.core.replay import replay
 from tests.integration.system import definitions
 
 UNTIL = parse_rfc3339("2026-03-01T00:00:00Z")
+ABANDONER = "cart_abandoner"
 PLAN = LoadPlan(events=4_000, customers=80, until=UNTIL)
 PACE = Pace(kafka="", prefix="", rate=100, seconds=2.5, probe_every=5, customers=10, first_new=1_000)
 
@@ -70,6 +72,20 @@ def test_a_probe_tells_when_it_was_sent_and_makes_a_new_customer_a_first_time_bu
     assert pacing.sent_at(event.id) == at
     run = replay([event], definitions())
     assert "first_time_buyer" in [transition.segment.key for _who, transition in run.transitions]
+
+
+def test_a_waves_customers_abandon_their_carts_at_one_and_the_same_instant() -> None:
+    events = [decode(message.value) for message in shoppers(20, UNTIL)]
+    assert not [who for who, t in replay(events, definitions(), UNTIL - 1).transitions if t.segment.key == ABANDONER]
+    crossings = [t for _who, t in replay(events, definitions(), UNTIL).transitions if t.segment.key == ABANDONER]
+    assert [crossing.effective_at for crossing in crossings] == [UNTIL] * 20
+
+
+def test_a_wave_counts_its_crossings_and_nothing_else() -> None:
+    wave = Wave(UNTIL)
+    for number, (segment, kind) in enumerate([(ABANDONER, "time"), (ABANDONER, "event"), ("lapsed", "time")]):
+        wave.heard({"segment": segment, "cause": {"kind": kind}}, 100 + number)
+    assert (wave.seen, wave.last) == (1, 100)
 
 
 @pytest.mark.parametrize("event_id", ["e1", "", None])
