@@ -61,6 +61,15 @@ def _build(pom: Path, built: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def java_version() -> str:
+    """Which Java runs the Java peers, as it says itself; empty if there is none."""
+    program = shutil.which("java")
+    if program is None:
+        return ""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return said[1] if len(said) > 1 else ""
+
+
 def python(peer: str) -> list[str]:
     """The command that runs a Python peer.
 

@@ -38,6 +38,11 @@ def _kafka_streams() -> list[str]:
     return builds.java("kafka_streams", "mini.KafkaStreamsPeer", "-Xmx1g", _QUIET)
 
 
+def _flink() -> list[str]:
+    opened = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "util", "time")]
+    return builds.java("flink", "mini.FlinkPeer", "-Xmx2g", _QUIET, *opened)
+
+
 def _streams(name: str, guarantee: str, durable: str, *, transactions: bool, cache: bool) -> Entrant:
     title = f"Kafka Streams 4.1.1, {guarantee}, cache {'on' if cache else 'off'}"
     return Entrant(name, title, durable, _kafka_streams, transactions=transactions, cache=cache)
@@ -51,6 +56,7 @@ PEERS = (
     _streams("kafka-streams", "at least once", _CHANGELOG, transactions=False, cache=False),
     _streams("kafka-streams-eos-cache", "exactly once", _TRANSACTIONS, transactions=True, cache=True),
     _streams("kafka-streams-eos", "exactly once", _TRANSACTIONS, transactions=True, cache=False),
+    Entrant("flink", "Flink 2.2.1, at least once", "snapshots each 10 s", _flink),
 )
 
 

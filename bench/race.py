@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -282,7 +283,8 @@ def _watch(process: GuardedProcess, ends: Ends, peer: Entrant, flips: int) -> tu
     peak, end, late = 0, time.monotonic() + PATIENCE, 0.0
     while True:
         ensure_alive(process)
-        peak = peak_memory(process.pid)
+        with suppress(OSError, StopIteration):  # it ends between the question and the answer
+            peak = peak_memory(process.pid)
         marks = marks_of(process)
         if len(marks) == 3:  # noqa: PLR2004 # first, half, last
             written = ends.written()

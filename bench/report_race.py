@@ -44,6 +44,11 @@ def race_goals(laps: Sequence[Lap]) -> Iterator[Goal]:
             yield Goal(what, wanted, ratio, 2, ratio >= goal if more else ratio < goal)
 
 
+def exactly_once(laps: Sequence[Lap]) -> float | None:
+    """The steady rate of Kafka Streams exactly once, the better of its settings; None if it did not run."""
+    return max((_middle(laps, who, _steady) for who in _EXACTLY_ONCE if runs(laps, who)), default=None)
+
+
 def _steady(lap: Lap) -> float:
     return lap.steady_rate
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import orjson
 
+from bench.builds import java_version
 from bench.latency import Latency
 from bench.memory import Memory
 from bench.profiling import Profile
@@ -68,4 +69,5 @@ def machine() -> dict[str, str]:
     """What it ran on: cores, memory and versions; nothing that tells this machine from another."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     found = {"cores": str(os.cpu_count()), "memory": f"{memory:.0f} GiB", "Python": platform.python_version()}
-    return found | {name: version(name) for name in _LIBRARIES}
+    java = java_version()
+    return found | ({"Java": java} if java else {}) | {name: version(name) for name in _LIBRARIES}

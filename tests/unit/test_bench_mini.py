@@ -14,9 +14,10 @@ from bench.outputs import hear
 from bench.peers.customer import apply, newcomer
 from bench.peers.task import Mark, Task, marks_in
 from bench.race import OUR_SINGLE_TITLE, OUR_TITLE, Lap, Race
-from bench.report import page, sections
+from bench.report import goals, page, sections
 from bench.report_race import race_goals, race_text
 from bench.results import Results
+from bench.throughput import PEER, WORKER, Speed
 from schemas.instants import MINUTE, parse_rfc3339
 from schemas.wire import decode
 from streams.core.definitions import compile_definitions
@@ -122,6 +123,13 @@ def test_changes_of_ours_name_their_event_in_the_cause() -> None:
 def test_changes_that_a_late_event_made_are_counted() -> None:
     body = '{"type":"segment.entered","segment":"vip","customer_id":"c1","cause":{"kind":"%s","event_id":"e9"}}'
     assert hear((body % kind).encode() for kind in ("event", "late_event", "late_event")).late == 2
+
+
+def test_the_shipped_definitions_are_measured_by_exactly_once_on_mini_too() -> None:
+    full = Speed(WORKER, 20_000, 1_000_000, 20_000, 31_000.0, 32_000.0, 1.5, 0.5, 1, 1, 1, 0)
+    peer = replace(full, who=PEER, steady_rate=1_000.0)
+    made = Results("python -m bench", "2026-01-31", laps=[EXACTLY_ONCE], speeds=[full, peer])
+    assert goals(made)[-1][2:] == (0.8, 2, False)
 
 
 def test_goals_take_the_worse_of_our_rows() -> None:

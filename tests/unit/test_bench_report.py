@@ -8,7 +8,7 @@ import pytest
 from bench.__main__ import _command
 from bench.latency import FLOOR, THROUGH, Latency
 from bench.memory import Memory
-from bench.profiling import OTHER, Profile, shares, stage_of
+from bench.profiling import OTHER, Profile, shares, stage_of, titled
 from bench.report import goals, page, sections, sections_of
 from bench.results import Results
 from bench.soak import Soak
@@ -131,6 +131,11 @@ def test_a_sample_counts_for_the_innermost_function_that_belongs_to_a_stage(stac
 def test_shares_are_of_all_samples_the_largest_first() -> None:
     folded = ["a (x.py:1);decode (schemas/wire.py:2) 30", "a (x.py:1) 10", ""]
     assert shares(folded) == (40, {"decode": 0.75, OTHER: 0.25})
+
+
+def test_a_flame_graphs_title_is_ours() -> None:
+    svg = '<svg><text id="title" x="1">py-spy record --output /somewhere/x.svg</text><text x="2">frame</text></svg>'
+    assert titled(svg, "mini") == '<svg><text id="title" x="1">mini</text><text x="2">frame</text></svg>'
 
 
 def test_a_soak_and_a_profile_have_sections_of_their_own() -> None:
