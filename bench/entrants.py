@@ -1,7 +1,9 @@
 """Who takes part in the race on *mini*: one line each, and how its program is started."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bench import builds
 
@@ -43,6 +45,10 @@ def _flink() -> list[str]:
     return builds.java("flink", "mini.FlinkPeer", "-Xmx2g", _QUIET, *opened)
 
 
+def _faust() -> list[str]:
+    return [sys.executable, "-m", "bench.peers.faust_mini"]  # of our own requirements
+
+
 def _streams(name: str, guarantee: str, durable: str, *, transactions: bool, cache: bool) -> Entrant:
     title = f"Kafka Streams 4.1.1, {guarantee}, cache {'on' if cache else 'off'}"
     return Entrant(name, title, durable, _kafka_streams, transactions=transactions, cache=cache)
@@ -57,6 +63,10 @@ PEERS = (
     _streams("kafka-streams-eos-cache", "exactly once", _TRANSACTIONS, transactions=True, cache=True),
     _streams("kafka-streams-eos", "exactly once", _TRANSACTIONS, transactions=True, cache=False),
     Entrant("flink", "Flink 2.2.1, at least once", "snapshots each 10 s", _flink),
+    Entrant("bytewax", "Bytewax 0.21.1", "snapshots each 10 s", partial(builds.python, "bytewax_mini")),
+    Entrant("quix", "Quix Streams 3.28.1", "changelog, commits each 5 s", partial(builds.python, "quix_mini")),
+    Entrant("faust-table", "Faust, event by event, table", "changelog, commits each 2.8 s", _faust, slow=True),
+    Entrant("faust-redis", "Faust, event by event, Redis", "not tied to offsets", _faust, in_redis=True, slow=True),
 )
 
 
