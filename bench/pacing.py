@@ -47,7 +47,7 @@ class Pace(msgspec.Struct):
     @property
     def probes(self) -> int:
         """How many of them are probes."""
-        return self.events // self.probe_every
+        return -(-self.events // self.probe_every)
 
 
 def probe(at: int, customer: str) -> Message:

@@ -42,7 +42,7 @@ class Wanted:
         slow_events: of a run of a slow peer.
         check_one_in: which customers are checked against the core in throughput runs.
         minutes: of a soak.
-        scale: everything is divided by it.
+        scale: everything is divided by it but a profile, which fewer events would be too few for.
     """
 
     events: int

@@ -43,7 +43,7 @@ class Lap:
         rate_from_start: the same from the start of the process.
         steady_rate: of the second half of the events.
         steady_cpu: CPU seconds of its process per 100,000 events of the second half.
-        steady_redis_cpu: of redis-server, likewise.
+        steady_redis_cpu: of redis-server, likewise; of a peer, over all events.
         cpu: CPU seconds of its process per 100,000 events, from the first event to the last.
         peak_bytes: of the process, resident.
         redis_bytes: allocated by Redis when all was done, beyond what it had before.

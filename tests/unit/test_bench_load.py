@@ -74,6 +74,13 @@ def test_a_probe_tells_when_it_was_sent_and_makes_a_new_customer_a_first_time_bu
     assert "first_time_buyer" in [transition.segment.key for _who, transition in run.transitions]
 
 
+@pytest.mark.parametrize("seconds", [2.5, 2.51, 2.54])
+def test_a_pace_says_how_many_probes_it_sends_also_where_its_events_are_no_multiple(seconds: float) -> None:
+    pace = Pace("", "", 100, seconds, 5, 10, 1_000)
+    sent = [pacing.message(pace, number, Random(1)) for number in range(pace.events)]  # noqa: S311
+    assert sum(pacing.sent_at(decode(message.value).id) is not None for message in sent) == pace.probes
+
+
 def test_a_waves_customers_abandon_their_carts_at_one_and_the_same_instant() -> None:
     events = [decode(message.value) for message in shoppers(20, UNTIL)]
     assert not [who for who, t in replay(events, definitions(), UNTIL - 1).transitions if t.segment.key == ABANDONER]
