@@ -1,5 +1,6 @@
 """The part of the report that tells of the race on *mini*."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
@@ -18,6 +19,8 @@ _FLINK = [peer.title for peer in PEERS if peer.name == "flink"]
 _OURS = (OUR_TITLE, OUR_SINGLE_TITLE)
 _DURABLE = {peer.title: peer.durable for peer in PEERS} | dict.fromkeys(_OURS, "state, offsets, changes in each commit")
 _MIB = 1024**2
+_PLACES = re.compile(r"\w+://\S+|(?:/[\w.+-]+){2,}")
+_LINE = 200
 
 
 def runs(laps: Sequence[Lap], who: str) -> list[Lap]:
@@ -100,8 +103,15 @@ def race_text(laps: Sequence[Lap], skipped: dict[str, str]) -> str:
         table(header, (_row(runs(laps, who)) for who in titles)),
     ]
     if skipped:
-        parts.append("Left out on this machine:\n\n" + "\n".join(f"- {who}: {why}" for who, why in skipped.items()))
+        parts.append(
+            "Left out on this machine:\n\n" + "\n".join(f"- {who}: {shortly(why)}" for who, why in skipped.items())
+        )
     return "\n\n".join(parts)
+
+
+def shortly(reason: str) -> str:
+    """The first line of a reason, without addresses and paths: the page is for every machine."""
+    return _PLACES.sub("…", reason.partition("\n")[0])[:_LINE]
 
 
 def _method(laps: Sequence[Lap]) -> str:

@@ -13,10 +13,11 @@ from bench.mini import Flip, right_flips
 from bench.outputs import hear
 from bench.peers.customer import apply, newcomer
 from bench.peers.task import Mark, Task, marks_in
-from bench.race import OUR_SINGLE_TITLE, OUR_TITLE, Lap, Race
+from bench.race import OUR_SINGLE_TITLE, OUR_TITLE, Lap, Race, _tried
 from bench.report import goals, page, sections
-from bench.report_race import race_goals, race_text
+from bench.report_race import race_goals, race_text, shortly
 from bench.results import Results
+from bench.system import BenchError
 from bench.throughput import PEER, WORKER, Speed
 from schemas.instants import MINUTE, parse_rfc3339
 from schemas.wire import decode
@@ -178,6 +179,17 @@ def test_a_small_log_has_as_many_events_for_each_customer() -> None:
     assert (plan.events, plan.customers, plan.until) == (30_000, 600, UNTIL)
 
 
+def test_a_peer_whose_run_fails_is_left_out_with_the_reason_but_ours_must_not_fail() -> None:
+    def fail() -> Lap:
+        raise BenchError("out of memory")
+
+    entered = Race(1_000, 20, 100, UNTIL, 1)
+    assert list(_tried(entered, "Flink", fail)) == []
+    assert entered.skipped == {"Flink": "a run failed: out of memory"}
+    with pytest.raises(BenchError):
+        list(_tried(entered, OUR_TITLE, fail))
+
+
 def test_the_instants_of_a_plan_are_those_of_its_events() -> None:
     assert list(PLAN.instants()) == [decode(message.value).occurred_at for message in generate(PLAN)]
 
@@ -202,6 +214,12 @@ def test_the_section_has_a_row_for_each_program_fastest_first_and_says_who_was_l
     assert rows[0].startswith("| one worker of ours, three topics | 1,000,000 | 105,000 (100,000 to 110,000) |")
     assert rows[1].startswith("| Kafka Streams 4.1.1, exactly once, cache off |")
     assert "- Flink: no Maven" in text
+
+
+def test_a_reason_names_no_address_and_no_path_of_this_machine() -> None:
+    said = "mvn failed: could not transfer a:b:1 from https://registry.example/m2/ into /home/ann/.m2/x\nmore"
+    assert shortly(said) == "mvn failed: could not transfer a:b:1 from … into …"
+    assert shortly("not on the PATH: java, mvn") == "not on the PATH: java, mvn"
 
 
 def test_the_race_stands_first_on_the_page() -> None:
