@@ -15,7 +15,7 @@ from redis import Redis
 
 from bench.load import Message
 from schemas.instants import Instant
-from schemas.names import DEAD_LETTERS, INPUTS, SEGMENT_CHANGES, TOPICS
+from schemas.names import COMPACTED, DEAD_LETTERS, INPUTS, SEGMENT_CHANGES, TOPICS
 from streams.kafka.publisher import Publisher
 from streams.stacks import Stack
 from streams.stacks.guarded import GuardedProcess
@@ -65,7 +65,9 @@ class Installation:
         self.redis: Redis = Redis.from_url(self.redis_url)
         self.group = f"{self.prefix}{uuid4().hex[:8]}"
         outputs = (SEGMENT_CHANGES, DEAD_LETTERS)
-        for answer in self._admin.delete_topics([self.prefix + name for name in outputs]).values():
+        written = {self.prefix + name for name in (*outputs, *COMPACTED)}
+        there = written & set(self._admin.list_topics(timeout=_TIMEOUT).topics)
+        for answer in self._admin.delete_topics(sorted(there)).values():
             answer.result(_TIMEOUT)
         self.create(outputs)
 

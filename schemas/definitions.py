@@ -4,13 +4,13 @@ import re
 import tomllib
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import DefinitionsError
-from schemas.fields import Currency
+from schemas.fields import Currency, Id, When
 from schemas.places import find, place
 
 SegmentKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -43,6 +43,29 @@ class DefinitionsFile(BaseModel):
     version: Annotated[int, Field(ge=1)] = 1
     currency: CurrencyTable = CurrencyTable()
     segments: Annotated[dict[SegmentKey, SegmentDefinition], Field(min_length=1, max_length=256)]
+
+
+class DefinitionsVersion(BaseModel):
+    """A version of all segments, as published. Numbers count up by one; of two with one number the first counts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Id = Field(description="Of this message; two that were published at once differ in it.")
+    version: int = Field(ge=1, description="What changes of segments name as `definitions_version`.")
+    published_at: When = Field(description="Wall clock of whoever published it.")
+    origin: Literal["start", "apply", "rollback"] = Field(
+        description="A worker that found no version; `segments apply`; `segments rollback`."
+    )
+    restores: int | None = Field(None, description="The version that a rollback took the text from.")
+    text: str = Field(description="The definitions file.")
+
+
+def read_version(value: bytes | None) -> DefinitionsVersion | None:
+    """The version in a message; None: it is none."""
+    try:
+        return DefinitionsVersion.model_validate_json(value or b"")
+    except ValidationError:
+        return None
 
 
 def parse_definitions(text: str) -> DefinitionsFile:

@@ -12,7 +12,10 @@ STREAMS = (ORDERS, SITE_EVENTS, SUPPORT_CONTACTS)
 INPUTS = (*STREAMS, REROUTED)
 """Topics that the classifier reads. A shard is partition p of all of them."""
 TOPICS = (*INPUTS, SEGMENT_CHANGES, DEAD_LETTERS)
-"""Every topic; all have the same number of partitions."""
+"""Every topic of customers; all have the same number of partitions."""
+DEFINITIONS = "definitions"
+COMPACTED = (DEFINITIONS,)
+"""Topics of the whole installation, of one partition; Kafka keeps the latest message of each key."""
 
 ANONYMOUS = "anonymous:"
 """Prefix of the profile id of a visitor who is known by an anonymous id only."""

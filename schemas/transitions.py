@@ -74,7 +74,9 @@ class SegmentChange(BaseModel):
     segment: Id
     customer_id: Id | None = None
     anonymous_id: Id | None = None
-    effective_at: When = Field(description="The event's time, or the exact instant at which time alone decided.")
+    effective_at: When = Field(
+        description="The event's time, the exact instant at which time alone decided, or when definitions took over."
+    )
     judged_at: When | None = Field(
         None, description="When the rule was judged: at `effective_at`, or later after a late event or a rebuild."
     )

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from schemas.errors import DefinitionsError
 from schemas.names import INPUTS
 from streams.clock import clock_of, steady_clock, wall_clock
-from streams.core.definitions import Definitions, compile_definitions
+from streams.core.definitions import compile_definitions
 from streams.kafka.history import KafkaHistory
 from streams.kafka.sink import KafkaSink
 from streams.kafka.topics import ensure_topics
@@ -26,7 +28,9 @@ from streams.shard.pulse import Pulse
 from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
 from streams.state.keys import WORKERS
+from streams.state.reader import Reader
 from streams.state.redis_store import RedisStore, connect
+from streams.versions import versions_of
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,8 @@ UNNOTICED = 0.5
 time-out counts from its latest heartbeat, which may have been a fifth of it earlier, or more on a busy machine."""
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a worker."""
+NEWS_INTERVAL = 0.5
+"""Seconds between two looks for a new version of the definitions."""
 
 
 class ConsumerEnds:
@@ -58,8 +64,8 @@ class ConsumerEnds:
 class Program:
     """One worker: its Faust app and everything that the app uses. The composition root."""
 
-    def __init__(self, settings: Settings, definitions: Definitions) -> None:
-        """Put together; nothing is connected before the app starts."""
+    def __init__(self, settings: Settings, text: str) -> None:
+        """Put together; nothing is connected before the app starts. `text` is the worker's own definitions file."""
         self.settings = settings
         self.redis = connect(settings.redis_url)
         self.store = RedisStore(self.redis)
@@ -70,7 +76,9 @@ class Program:
         clock = clock_of(settings)
         ports = Ports(self.store, self.sink, history, ends, clock, wall_clock, settings.allowed_skew, self.breathe)
         limits = Limits(customers=settings.customers_in_memory, batch=settings.batch)
-        self.shards = Shards(definitions, ports, limits, settings.allow_unsafe)
+        self._text = text
+        self.versions = versions_of(settings)
+        self.shards = Shards(self.versions, ports, limits, settings.allow_unsafe)
         self._slots: defaultdict[tuple[int, str], asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(MAX_WAITING)
         )
@@ -87,6 +95,7 @@ class Program:
             TopicsError: the topics do not fit together.
             TopologyError: the state was written with another number of shards.
             UnsafeError: settings of Kafka or Redis break the promise.
+            DefinitionsError: this program does not understand the definitions that are in force.
         """
         settings = self.settings
         count = await ensure_topics(
@@ -96,6 +105,8 @@ class Program:
         refuse_unsafe(findings, settings.allow_unsafe)
         await self.store.topology(count)
         self.shards.count = count
+        judging = await Reader(self.redis).judging()
+        await self.versions.begin(self._text, wall_clock(), 1 + max(one.version for one in judging.values()))
         await self.sink.start()
         await self._sign()
 
@@ -106,6 +117,7 @@ class Program:
             await asyncio.wait_for(self.shards.close(), timeout=10)
         finally:
             await self.sink.stop()
+            await self.versions.close()
             await self.redis.hdel(WORKERS, self.name)
             await self.redis.aclose()
 
@@ -146,6 +158,30 @@ class Program:
         while not self.app.should_stop:
             self.breathe()
             await self.app.sleep(self.settings.session_timeout / 10)
+
+    async def follow_definitions(self) -> None:
+        """Hear of new versions of the definitions, for as long as the app runs; the shards take them in their turn."""
+        told = ""
+        while not self.app.should_stop:
+            try:
+                await self.versions.refresh()
+            except KafkaError as error:  # without Kafka, others end this worker
+                log.debug("definitions: %s", error)
+            except DefinitionsError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.error("%s\nthis worker goes on with version %d", told, self.versions.latest.version)  # noqa: TRY400
+            await self.app.sleep(NEWS_INTERVAL)
+
+    async def sweep(self) -> None:
+        """Have everybody judged by a version that took over, for as long as the app runs; half of the time at most."""
+        loop = asyncio.get_running_loop()
+        while not self.app.should_stop:
+            begun = loop.time()
+            good, busy = await self.shards.sweep()
+            if not good:
+                await self.seek_again()
+            await self.app.sleep(loop.time() - begun if busy else self.settings.due_interval)
 
     async def seek_again(self) -> None:
         """Take all assigned shards anew and read on from where their state is."""
@@ -225,6 +261,8 @@ def register(program: Program) -> None:
         app.agent(channel, name=f"classify-{topic}")(_agent(program))
     app.task(program.look_at_dues)
     app.task(program.stay_awake)
+    app.task(program.follow_definitions)
+    app.task(program.sweep)
     app.timer(HEARTBEAT)(program.beat)
 
 
@@ -246,5 +284,6 @@ def create_app(settings: Settings) -> SegmentsApp:
         DefinitionsError: the definitions file has faults.
         OSError: it cannot be read.
     """
-    definitions = compile_definitions(settings.definitions_path().read_text())
-    return Program(settings, definitions).app
+    text = settings.definitions_path().read_text()
+    compile_definitions(text)
+    return Program(settings, text).app

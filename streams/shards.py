@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from schemas.names import INPUTS
-from streams.core.definitions import Definitions
 from streams.kafka.errors import GapError
 from streams.preflight.rules import Hazard
-from streams.shard.port import RecordBatch
+from streams.shard.port import RecordBatch, Versions
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state.port import FencedError, StaleError
 
@@ -31,13 +30,11 @@ _WAY_OUT = (
 class Shards:
     """Owned shards by number."""
 
-    def __init__(
-        self, definitions: Definitions, ports: Ports, limits: Limits, accepted: Collection[Hazard] = ()
-    ) -> None:
+    def __init__(self, versions: Versions, ports: Ports, limits: Limits, accepted: Collection[Hazard] = ()) -> None:
         """None is owned yet."""
         self.count = 0
         """The number of shards that there are; set before any is taken."""
-        self._definitions = definitions
+        self._versions = versions
         self._ports = ports
         self._limits = limits
         self._accepted = accepted
@@ -49,7 +46,7 @@ class Shards:
         """See `streams.kafka.transport.Owners.take`. Each shard is opened anew: a new epoch, an empty memory."""
         share = max(100, self._limits.customers // max(1, len(shards)))
         limits = replace(self._limits, customers=share)
-        fresh = {number: Shard(number, self.count, self._definitions, self._ports, limits) for number in sorted(shards)}
+        fresh = {number: Shard(number, self.count, self._versions, self._ports, limits) for number in sorted(shards)}
         for shard in self.owned.values():
             shard.give_up()
         self.owned = {}
@@ -119,6 +116,19 @@ class Shards:
             except (FencedError, StaleError) as refusal:
                 good = self._refused(shard, refusal) and good
         return good
+
+    async def sweep(self) -> tuple[bool, bool]:
+        """Have a page of each shard judged anew, where a version of the definitions took over.
+
+        Whether all is good, as with `process`, and whether there was anything to do.
+        """
+        good, busy = True, False
+        for shard in list(self.owned.values()):
+            try:
+                busy = await shard.sweep() or busy
+            except (FencedError, StaleError) as refusal:
+                good = self._refused(shard, refusal) and good
+        return good, busy
 
     async def check(self) -> bool:
         """Find out whether the state of shards that stand idle is still there. False: as with `process`."""

@@ -7,8 +7,8 @@ additions, of which the models use only what draft 2020-12 reads the same.
 from typing import Any, get_args
 
 from schemas.documents.examples import EXAMPLES
-from schemas.documents.models import DEAD_LETTER, SCHEMAS, SEGMENT_CHANGE, component_schemas
-from schemas.documents.topics import DEDUPLICATION, KEY, NO_KEY, RECEIVED, REFUSED, SENT, TOPICS, Topic
+from schemas.documents.models import DEAD_LETTER, DEFINITIONS_VERSION, SCHEMAS, SEGMENT_CHANGE, component_schemas
+from schemas.documents.topics import BY_ID, DEDUPLICATION, KEY, RECEIVED, REFUSED, SENT, TOPICS, Topic
 from schemas.transitions import SOURCE, Direction, headers_of
 
 _BINDING = "0.5.0"
@@ -27,9 +27,9 @@ _HEADERS: dict[str, dict[str, Any]] = {
 
 _ABOUT = (
     "Live customer segments: orders, site events and support contacts in, exact segment changes out, each with its "
-    "reason. All topics have the same number of partitions; partition p of all of them is shard p. Every name may have "
-    "a prefix before it that the installation chooses (`SEGMENTS_TOPIC_PREFIX`). Unknown fields are ignored, so that "
-    f"either side may add some. {REFUSED}"
+    "reason. All topics of customers have the same number of partitions; partition p of all of them is shard p. Every "
+    "name may have a prefix before it that the installation chooses (`SEGMENTS_TOPIC_PREFIX`). Unknown fields are "
+    f"ignored, so that either side may add some. {REFUSED}"
 )
 
 
@@ -71,7 +71,7 @@ def _channel(name: str, topic: Topic) -> dict[str, Any]:
     return {
         "address": name,
         "summary": topic.purpose,
-        "description": f"Written by {topic.written_by}. {KEY if topic.keyed else NO_KEY} Kept {topic.kept}.",
+        "description": f"Written by {topic.written_by}. {topic.key} Kept {topic.kept}.",
         "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {message: {"$ref": f"#/components/messages/{message}"} for message in topic.messages},
         "bindings": {"kafka": {"topicConfiguration": topic.configuration(), "bindingVersion": _BINDING}},
@@ -109,13 +109,15 @@ def _message(name: str) -> dict[str, Any]:
         message["correlationId"] = {"$ref": "#/components/correlationIds/change"}
         example["headers"] = _headers()
     if name != DEAD_LETTER:
-        message["bindings"] = {"kafka": {"key": _key_schema(), "bindingVersion": _BINDING}}
+        message["bindings"] = {
+            "kafka": {"key": _key_schema(BY_ID if name == DEFINITIONS_VERSION else KEY), "bindingVersion": _BINDING}
+        }
     return message | {"examples": [example]}
 
 
-def _key_schema() -> dict[str, Any]:
+def _key_schema(key: str) -> dict[str, Any]:
     """Not a reference: the official schema of the binding takes one for two things at once, and refuses it."""
-    return {"type": "string", "minLength": 1, "description": KEY}
+    return {"type": "string", "minLength": 1, "description": key}
 
 
 def _headers() -> dict[str, str]:

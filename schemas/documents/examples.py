@@ -160,10 +160,20 @@ _DEFINITIONS = {
     },
 }
 
+_VERSION = {
+    "id": "5f0c4e1d9a7b4c52b0f6f1f3f6a8d9e2",
+    "version": 2,
+    "published_at": "2026-06-01T09:30:00Z",
+    "origin": "apply",
+    "restores": None,
+    "text": '[segments.lapsed]\ntitle = "Lapsed"\nwhen = "since(orders.last_at) >= days(60)"\n',
+}
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     **{event["type"]: event for event in _EVENTS},
     "segment-change": _CHANGE,
     "dead-letter": _LETTER,
+    "definitions-version": _VERSION,
     "live": _LIVE,
     "definitions": _DEFINITIONS,
 }

@@ -7,7 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from schemas.deadletters import DeadLetter
-from schemas.definitions import DefinitionsFile
+from schemas.definitions import DefinitionsFile, DefinitionsVersion
 from schemas.documents.examples import EXAMPLES
 from schemas.events import Catalogue, Event
 from schemas.live import Live
@@ -20,6 +20,7 @@ IN: JsonSchemaMode = "validation"
 OUT: JsonSchemaMode = "serialization"
 
 SEGMENT_CHANGE, DEAD_LETTER, LIVE, DEFINITIONS = "segment-change", "dead-letter", "live", "definitions"
+DEFINITIONS_VERSION = "definitions-version"
 
 
 class Contract(NamedTuple):
@@ -44,6 +45,7 @@ SCHEMAS: dict[str, Contract] = {
     **{type_of(model): Contract(model, IN) for models in Catalogue.by_topic.values() for model in models},
     SEGMENT_CHANGE: Contract(SegmentChange, OUT),
     DEAD_LETTER: Contract(DeadLetter, OUT),
+    DEFINITIONS_VERSION: Contract(DefinitionsVersion, OUT),
     LIVE: Contract(Live, OUT),
     DEFINITIONS: Contract(DefinitionsFile, IN),
 }

@@ -9,8 +9,9 @@ from pydantic.json_schema import JsonSchemaMode
 from schemas import live
 from schemas.documents.kinds import MONEY, WHEN, kind, nullable
 from schemas.documents.models import DEFINITIONS, IN, LIVE, OUT, SCHEMAS, schema_document
-from schemas.documents.topics import DEDUPLICATION, KEY, NO_KEY, REFUSED, TOPICS
+from schemas.documents.topics import DEDUPLICATION, KEY, REFUSED, TOPICS
 from schemas.events import Event, Item
+from schemas.names import DEFINITIONS as DEFINITIONS_TOPIC
 from schemas.names import SEGMENT_CHANGES, STREAMS, live_key
 
 _COMMON = tuple(f"`{name}`" for name in Event.model_fields)
@@ -27,7 +28,7 @@ Schemas in [schemas/](schemas/), and [asyncapi.json](asyncapi.json). `segments.t
 [schemas/{DEFINITIONS}.json](schemas/{DEFINITIONS}.json).
 """
 _RULES = f"""\
-{KEY} All topics have the same number of partitions.
+{KEY} All topics but `{DEFINITIONS_TOPIC}` have the same number of partitions.
 
 Messages are JSON in UTF-8. Unknown fields are ignored. In an event, a field that is not required
 may be null, unless it says otherwise. {REFUSED}
@@ -91,7 +92,7 @@ def _output(topic: str) -> Iterator[str]:
 
 def _head(topic: str) -> Iterator[str]:
     purpose, kept = TOPICS[topic].purpose, TOPICS[topic].kept
-    key = "" if TOPICS[topic].keyed else f" {NO_KEY}"
+    key = "" if TOPICS[topic].key == KEY else f" {TOPICS[topic].key}"
     yield f"## {topic}\n\n{purpose}{key} Kept {kept}.\n"
 
 

@@ -3,10 +3,12 @@
 from typing import Any, NamedTuple
 
 from schemas.deadletters import MAX_INPUT, MAX_LETTER
-from schemas.documents.models import DEAD_LETTER, SEGMENT_CHANGE, type_of
+from schemas.documents.models import DEAD_LETTER, DEFINITIONS_VERSION, SEGMENT_CHANGE, type_of
 from schemas.events import Catalogue
 from schemas.names import (
+    COMPACTED,
     DEAD_LETTERS,
+    DEFINITIONS,
     INPUTS,
     ORDERS,
     REROUTED,
@@ -20,14 +22,18 @@ from schemas.wire import MAX_MESSAGE
 KEPT: dict[str, Any] = {"cleanup.policy": ["delete"], "retention.ms": -1, "retention.bytes": -1}
 """Of every topic that we create: for good, because the state can be rebuilt from them."""
 
-RECEIVED = INPUTS
-SENT = (REROUTED, SEGMENT_CHANGES, DEAD_LETTERS)
+COMPACT: dict[str, Any] = {"cleanup.policy": ["compact"]}
+"""Of a topic of the whole installation."""
+
+RECEIVED = (*INPUTS, *COMPACTED)
+SENT = (REROUTED, SEGMENT_CHANGES, DEAD_LETTERS, *COMPACTED)
 
 KEY = (
     "The key is `customer_id` as UTF-8 where it is known, else `anonymous_id`; the partition is Kafka's default for it "
     "(murmur2; in librdkafka `partitioner=murmur2_random`). So everything of a customer is in one shard, in order."
 )
 NO_KEY = "There is no key; the partition is that of the refused message."
+BY_ID = "The key is `id`, and there is one partition."
 REFUSED = (
     "What is not a valid event, lies in the future, names a currency without a rate, or is larger than "
     f"{MAX_MESSAGE // 1024} KiB goes to `{DEAD_LETTERS}`, and nothing else is held up by it."
@@ -48,14 +54,14 @@ class Topic(NamedTuple):
     messages: tuple[str, ...]
     """Names of the messages on it."""
     kept: str = _KEPT
-    keyed: bool = True
+    key: str = KEY
     max_bytes: int | None = None
     """`max.message.bytes` that the topic is created with; None: the broker's own."""
 
     def configuration(self) -> dict[str, Any]:
         """What the topic is created with on one broker."""
         limit = {} if self.max_bytes is None else {"max.message.bytes": self.max_bytes}
-        return KEPT | limit
+        return (COMPACT if self.key == BY_ID else KEPT) | limit
 
 
 def _types(name: str) -> tuple[str, ...]:
@@ -95,8 +101,15 @@ TOPICS: dict[str, Topic] = {
         "the classifier",
         (DEAD_LETTER,),
         kept="for good, or until somebody has looked: no state comes from it. It holds what producers sent, unredacted",
-        keyed=False,
+        key=NO_KEY,
         max_bytes=MAX_LETTER,
+    ),
+    DEFINITIONS: Topic(
+        "Every version of the definitions; the latest is in force. The first worker's own file is the first of them.",
+        "`segments apply`, `segments rollback` and the first worker",
+        (DEFINITIONS_VERSION,),
+        kept="for good: it is compacted by a key that no two messages share",
+        key=BY_ID,
     ),
 }
 """Every topic, in the order of the flow."""

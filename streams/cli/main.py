@@ -7,6 +7,7 @@ from streams.cli import (
     defining,
     demonstrating,
     documents,
+    editing,
     generating,
     importing,
     looking,
@@ -28,6 +29,7 @@ app = typer.Typer(
 for group in (
     demonstrating,
     defining,
+    editing,
     classifying,
     importing,
     generating,

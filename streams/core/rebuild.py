@@ -1,4 +1,4 @@
-"""What is to be said after a rebuild: the differences between what subscribers know and what the rules say. Pure."""
+"""What is to be said after a rebuild, or by other definitions: how what subscribers know differs from what is. Pure."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,11 @@ from streams.core.step import Customer, Summary, Transition
 
 
 def difference(
-    customer: Customer, known: Mapping[str, Instant], known_at: Instant, definitions: Definitions
+    customer: Customer,
+    known: Mapping[str, Instant],
+    known_at: Instant,
+    definitions: Definitions,
+    cause: CauseKind = CauseKind.REBUILD,
 ) -> list[Transition]:
     """One transition for each membership that differs from what is known: exits first, then entries.
 
@@ -23,21 +27,27 @@ def difference(
         known: segment -> since when, as subscribers were told.
         known_at: nobody leaves a segment before they were known to be in it.
         definitions: the segments in force. One that is known and no longer defined is left.
+        cause: what makes the difference.
     """
     since = customer.since
     since |= {key: at for key, at in known.items() if key in since}
     at, memberships, found = max(customer.as_of, known_at), set(known), []
     for key in sorted(known.keys() - since.keys()):
         memberships.remove(key)
-        found.append(_transition(customer, definitions, key, (at, at), memberships))
+        found.append(_transition(customer, definitions, key, (at, at), memberships, cause))
     for key in sorted(since.keys() - known.keys()):
         memberships.add(key)
-        found.append(_transition(customer, definitions, key, (since[key], at), memberships))
+        found.append(_transition(customer, definitions, key, (since[key], at), memberships, cause))
     return found
 
 
 def _transition(
-    customer: Customer, definitions: Definitions, key: str, instants: tuple[Instant, Instant], memberships: set[str]
+    customer: Customer,
+    definitions: Definitions,
+    key: str,
+    instants: tuple[Instant, Instant],
+    memberships: set[str],
+    cause: CauseKind,
 ) -> Transition:
     """`instants` are when it takes effect and when it was judged: a customer without an event left has no `as_of`."""
     effective_at, judged_at = instants
@@ -46,7 +56,7 @@ def _transition(
         segment,
         key in memberships,
         effective_at,
-        CauseKind.REBUILD,
+        cause,
         None,
         judged_at,
         tuple(sorted(memberships)),

@@ -4,7 +4,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.deadletters import MAX_INPUT, MAX_LETTER
-from schemas.names import DEAD_LETTERS, INPUTS, TOPICS
+from schemas.names import COMPACTED, DEAD_LETTERS, INPUTS, TOPICS
 from streams.kafka.errors import TopicsError
 
 _FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -18,7 +18,8 @@ def configuration(name: str, replication: int = 1) -> dict[str, str]:
     """What a topic of so many replicas is created with."""
     largest = {"max.message.bytes": str(_LARGEST[name])} if name in _LARGEST else {}
     insync = {"min.insync.replicas": str(_MIN_INSYNC)} if replication >= _MIN_INSYNC else {}
-    return _FOREVER | largest | insync
+    kept = {"cleanup.policy": "compact"} if name in COMPACTED else _FOREVER
+    return kept | largest | insync
 
 
 async def ensure_topics(bootstrap: str, prefix: str, partitions: int, replication: int) -> int:
@@ -38,16 +39,18 @@ async def ensure_topics(bootstrap: str, prefix: str, partitions: int, replicatio
     try:
         present = await _present(admin, prefix)
         wanted = next(iter(present.values()), partitions)
-        missing = [name for name in TOPICS if name not in present]
+        counts = {**dict.fromkeys(TOPICS, wanted), **dict.fromkeys(COMPACTED, 1)}
+        known = set(await admin.list_topics())
+        missing = {topic: count for topic, count in counts.items() if prefix + topic not in known}
         if missing:
             brokers = (await admin.describe_cluster())["brokers"]
-            await _create(admin, prefix, missing, wanted, replication or min(3, len(brokers)))
-            present |= dict.fromkeys(missing, wanted)
+            await _create(admin, prefix, missing, replication or min(3, len(brokers)))
+            present |= {topic: count for topic, count in missing.items() if topic in TOPICS}
     finally:
         await admin.close()
     if len(set(present.values())) > 1:
-        counts = ", ".join(f"{prefix}{name}: {count}" for name, count in sorted(present.items()))
-        raise TopicsError(f"all topics need the same number of partitions; found {counts}")
+        found = ", ".join(f"{prefix}{name}: {count}" for name, count in sorted(present.items()))
+        raise TopicsError(f"all topics need the same number of partitions; found {found}")
     return wanted
 
 
@@ -60,10 +63,10 @@ async def _present(admin: AIOKafkaAdminClient, prefix: str) -> dict[str, int]:
     return {row["topic"].removeprefix(prefix): len(row["partitions"]) for row in described}
 
 
-async def _create(admin: AIOKafkaAdminClient, prefix: str, names: list[str], partitions: int, replication: int) -> None:
+async def _create(admin: AIOKafkaAdminClient, prefix: str, counts: dict[str, int], replication: int) -> None:
     topics = [
         NewTopic(prefix + name, partitions, replication, topic_configs=configuration(name, replication))
-        for name in names
+        for name, partitions in counts.items()
     ]
     response = await admin.create_topics(topics)
     for name, code, *detail in response.topic_errors:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from redis.asyncio import Redis
 
+from schemas.names import COMPACTED
 from streams.preflight.facts import redis_facts, topic_facts
-from streams.preflight.rules import REDIS_RULES, TOPIC_RULES, Finding, Hazard, examine
+from streams.preflight.rules import COMPACTED_RULES, KEPT_RULES, REDIS_RULES, SAFETY_RULES, Finding, Hazard, examine
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,15 @@ async def look(redis: Redis, bootstrap: str, prefix: str) -> list[Finding]:
     Raises:
         RedisError, KafkaError: one of both cannot be reached.
     """
-    of_redis, of_topics = await asyncio.gather(redis_facts(redis), topic_facts(bootstrap, prefix))
-    return examine(REDIS_RULES, of_redis) + examine(TOPIC_RULES, of_topics)
+    of_redis, of_topics, of_compacted = await asyncio.gather(
+        redis_facts(redis), topic_facts(bootstrap, prefix), topic_facts(bootstrap, prefix, COMPACTED)
+    )
+    return [
+        *examine(REDIS_RULES, of_redis),
+        *examine(KEPT_RULES, of_topics),
+        *examine(COMPACTED_RULES, of_compacted),
+        *examine(SAFETY_RULES, {**of_topics, **of_compacted}),
+    ]
 
 
 def refuse_unsafe(findings: list[Finding], accepted: Collection[Hazard]) -> None:

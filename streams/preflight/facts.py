@@ -1,6 +1,7 @@
 """Reads the settings that `streams.preflight.rules` is about; judges nothing."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -58,8 +59,8 @@ async def _clock(redis: Redis) -> str | None:
     return f"{ahead:+.1f} s"
 
 
-async def topic_facts(bootstrap: str, prefix: str) -> dict[str, Values]:
-    """The settings of those of our topics that there are.
+async def topic_facts(bootstrap: str, prefix: str, topics: Collection[str] = TOPICS) -> dict[str, Values]:
+    """The settings of those of some topics that there are.
 
     Raises:
         KafkaError: Kafka cannot be reached.
@@ -68,7 +69,7 @@ async def topic_facts(bootstrap: str, prefix: str) -> dict[str, Values]:
     await admin.start()
     try:
         known = set(await admin.list_topics())
-        names = [prefix + name for name in TOPICS if prefix + name in known]
+        names = [prefix + name for name in topics if prefix + name in known]
         described = await admin.describe_topics(names) if names else []
         configured = await _configured(admin, names)
     finally:

@@ -114,7 +114,7 @@ REDIS_RULES = (
     ),
 )
 
-TOPIC_RULES = (
+KEPT_RULES = (
     Rule(
         "cleanup.policy",
         Hazard.COMPACTION,
@@ -139,6 +139,22 @@ TOPIC_RULES = (
         "what does not fit is gone: no state can be made anew from it, and a worker that comes late finds a gap",
         _alter("retention.bytes=-1"),
     ),
+)
+"""Of a topic of customers."""
+
+COMPACTED_RULES = (
+    Rule(
+        "cleanup.policy",
+        Hazard.RETENTION,
+        "compact",
+        _one_of("compact"),
+        "versions of the definitions go with age, and a worker that finds none begins anew with its own file",
+        _alter("cleanup.policy=compact"),
+    ),
+)
+"""Of a topic of the whole installation; its retention means nothing."""
+
+SAFETY_RULES = (
     Rule(
         "min.insync.replicas",
         Hazard.INSYNC,
@@ -164,6 +180,9 @@ TOPIC_RULES = (
         "Three brokers, and kafka-reassign-partitions.sh",
     ),
 )
+
+
+TOPIC_RULES = (*KEPT_RULES, *SAFETY_RULES)
 
 
 def examine(rules: Collection[Rule], places: Mapping[str, Values]) -> list[Finding]:

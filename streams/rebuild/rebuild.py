@@ -13,20 +13,20 @@ from redis.asyncio import Redis
 from schemas.instants import NEVER
 from schemas.names import INPUTS
 from streams.clock import clock_of, wall_clock
-from streams.core.definitions import Definitions, compile_definitions
 from streams.kafka.history import KafkaHistory
 from streams.kafka.sink import KafkaSink
 from streams.kafka.topics import ensure_topics
 from streams.rebuild.merging import Piece, merged
 from streams.rebuild.ports import MutedSink, NoInputs, Past
 from streams.settings import Settings
-from streams.shard.port import RecordBatch
+from streams.shard.port import RecordBatch, Versions
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state import keys
 from streams.state.port import FencedError, HistoryError
 from streams.state.reader import Reader
 from streams.state.redis_store import RedisStore, connect
 from streams.state.staging import Staging
+from streams.versions import in_force
 
 NEAR = 2_000
 """Records that may be left to read when the rebuilt state takes over: the live shard reads them in silence."""
@@ -83,8 +83,8 @@ async def rebuild(
         await sink.start()
         stack.push_async_callback(sink.stop)
         history = KafkaHistory(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.group)
-        definitions = compile_definitions(settings.definitions_path().read_text())
-        workshop = _Workshop(settings, definitions, redis, sink, history, watch, count, incomplete=incomplete)
+        versions = await in_force(settings)
+        workshop = _Workshop(settings, versions, redis, sink, history, watch, count, incomplete=incomplete)
         made = [await workshop.rebuild(shard) for shard in (range(count) if only is None else only)]
         # Waited for at the end: a worker looks every few seconds whether its shards are still what they were.
         return [replace(one, speaks=await workshop.speaks(one.shard)) for one in made]
@@ -95,7 +95,7 @@ class _Workshop:
     """What it takes to rebuild shards."""
 
     settings: Settings
-    definitions: Definitions
+    versions: Versions
     redis: Redis
     sink: KafkaSink
     history: KafkaHistory
@@ -113,7 +113,9 @@ class _Workshop:
         token = uuid4().hex
         try:
             records, silent = await self._make(shard, token)
-            await self.staging.cut_over(shard, token, silent, [segment.key for segment in self.definitions.segments])
+            await self.staging.cut_over(
+                shard, token, silent, [segment.key for segment in self.versions.latest.segments]
+            )
         except BaseException:
             await self.staging.discard(shard)
             raise
@@ -135,7 +137,7 @@ class _Workshop:
         store = RedisStore(self.redis, keys.REBUILD)
         ports = self._ports(store, past, MutedSink(self.sink, tail))
         await self.staging.begin(shard, token)
-        made = Shard(shard, self.shards, self.definitions, ports, self.limits)
+        made = Shard(shard, self.shards, self.versions, ports, self.limits)
         await made.open()
         if self.incomplete:
             await made.read_on({topic: first for topic, (first, _end) in bounds.items()})
@@ -168,7 +170,7 @@ class _Workshop:
                 ours = Shard(
                     shard,
                     self.shards,
-                    self.definitions,
+                    self.versions,
                     self._ports(RedisStore(self.redis), self.history, self.sink),
                     self.limits,
                 )

@@ -30,6 +30,8 @@ class Outcome:
     moved: dict[str, set[str]] = field(default_factory=dict)
     """Customer -> segments that were entered or left."""
     outbox: list[Outgoing] = field(default_factory=list)
+    in_passing: bool = False
+    """Of a sweep: the profiles are as they are stored, and nobody in it is kept in memory."""
 
     def add(self, profile_id: str, transitions: Iterable[Transition]) -> None:
         """Transitions of one customer, in order."""
@@ -48,7 +50,8 @@ class Outcome:
         profiles, settled_to = commit.profiles, self.settled_to
         for profile_id, entry in self.touched.items():
             customer, stored_due = entry.customer, entry.stored_due
-            profiles[profile_id] = pack(customer.profile)
+            if not self.in_passing:
+                profiles[profile_id] = pack(customer.profile)
             if stored_due > customer.due or stored_due <= customer.as_of or stored_due <= settled_to:
                 self._write_due(profile_id, entry, commit)
             elif profile_id in self.moved or (customer.nearer and self._earlier(entry)):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from schemas.deadletters import DeadLetter
 from schemas.instants import Instant
+from streams.core.definitions import Definitions
 from streams.state.port import Outgoing
 
 Clock = Callable[[], Instant]
@@ -79,6 +80,17 @@ class Inputs(Protocol):
 
     def end(self, topic: str, shard: int) -> int | None:
         """The offset after the last record that Kafka has, as far as known; None before the first fetch."""
+
+
+class Versions(Protocol):
+    """The versions of the definitions that have been published."""
+
+    @property
+    def latest(self) -> Definitions:
+        """The latest that is known."""
+
+    async def find(self, version: int) -> Definitions | None:
+        """One of them; asks once more what there is where it is not known. None: there is none."""
 
 
 class History(Protocol):

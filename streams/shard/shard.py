@@ -12,7 +12,7 @@ import logging
 from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from schemas.deadletters import MAX_KEY, MAX_RAW, DeadLetter
@@ -23,15 +23,16 @@ from schemas.names import ANONYMOUS, INPUTS
 from schemas.placement import shard_of
 from schemas.wire import decode_run
 from streams.core.admission import ALLOWED_SKEW, PRICED, admit, profile_id_of
-from streams.core.definitions import Definitions
 from streams.core.profile import LONG_AGO
 from streams.core.step import apply, settle
 from streams.shard.customers import Customers
 from streams.shard.outcome import Outcome
-from streams.shard.port import Clock, Forward, History, Inputs, Record, RecordBatch, Sink
+from streams.shard.port import Clock, Forward, History, Inputs, Record, RecordBatch, Sink, Versions
 from streams.shard.relay import Relay
 from streams.shard.silence import Silence, hold_back, listen, tell, untold
-from streams.state.port import Commit, FencedError, Ownership, StaleError, Store
+from streams.shard.sweep import bring_over, judge_in_passing
+from streams.state.judging import BEGINNING, Judging
+from streams.state.port import Commit, FencedError, Ownership, StaleError, Store, VersionError
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Limits:
     """Records in one commit: keeps the script call short."""
     dues: int = 1_000
     """Customers settled in one commit."""
+    page: int = 100
+    """Customers judged anew in one commit of a sweep: some ten milliseconds in which the shard does nothing else."""
 
 
 @dataclass(eq=False)
@@ -104,11 +107,13 @@ class Reading:
 class Shard:
     """One owned shard. Use `open` before anything else."""
 
-    def __init__(self, number: int, shards: int, definitions: Definitions, ports: Ports, limits: Limits) -> None:
+    def __init__(self, number: int, shards: int, versions: Versions, ports: Ports, limits: Limits) -> None:
         """Shard `number` of `shards`."""
         self.number = number
         self._shards = shards
-        self._definitions = definitions
+        self._versions = versions
+        self._definitions = definitions = versions.latest
+        self._judging = self._noted_judging = Judging()
         self._ports = ports
         self._limits = limits
         self._lock = asyncio.Lock()
@@ -160,8 +165,73 @@ class Shard:
             self._mark = self._owned.commit
             self._offsets = dict(self._owned.offsets)
             self._sequence = self._owned.sequence
+            await self._take_up_definitions()
             await self._relay.open(self._owned, tail)
             await self._end_silence()
+
+    async def _take_up_definitions(self) -> None:
+        """Go on with the version that the state was judged by; the latest takes over from it in its turn.
+
+        It takes over at once where the state is made anew, or was judged by a version that nobody knows any more.
+
+        Raises:
+            VersionError: all versions that are known are earlier than that.
+        """
+        owned = self._owned
+        self._judging = self._noted_judging = owned.judging
+        version = owned.judging.version or 1  # a state of before versions were written down
+        known, latest = await self._versions.find(version), self._versions.latest
+        if latest.version < owned.judging.version:
+            raise VersionError(
+                f"shard {self.number} was judged by version {version} of the definitions, and the latest that there is "
+                f"is {latest.version}: the topic was made anew. Publish it again until it has as many: segments apply"
+            )
+        is_made_anew = self._silence is not None or not owned.commit
+        self._definitions = latest if is_made_anew or known is None else known
+        if self._definitions.version != version:
+            self._judging = Judging(self._definitions.version, LONG_AGO, BEGINNING if owned.commit else None)
+        elif not owned.judging.version:
+            self._judging = Judging(version)
+        self._judge_by_now()
+
+    def _judge_by_now(self) -> None:
+        judging = self._judging
+        self._customers.judge_by(self._definitions, None if judging.sweep is None else judging.cut_over)
+
+    async def _cut_over(self, now: Instant) -> None:
+        """Let the latest version of the definitions take over: nothing is overdue by the one before.
+
+        From this commit on it judges; everybody who is stored is judged anew when touched, or by the sweep.
+        """
+        latest = self._versions.latest
+        self._judging = Judging(latest.version, now, BEGINNING)
+        await self._commit_empty()
+        self._definitions = latest
+        self._judge_by_now()
+        log.info("shard %d: version %d of the definitions takes over", self.number, latest.version)
+
+    async def sweep(self) -> bool:
+        """Have a page of those who are stored judged by the version that took over; whether there was any to do.
+
+        Raises:
+            FencedError: another worker owns the shard.
+            StaleError: the store is not where this worker left it.
+        """
+        async with self._lock:
+            cursor, place = self._judging.sweep, (self.epoch, self._mark)
+            if self._closed or self._silence is not None or cursor is None:
+                return False
+            page = await self._ports.store.page(self.number, cursor, self._limits.page, place)
+            outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall(), in_passing=True)
+            left_behind = await self._customers.left_behind(page.ids, place)
+            judge_in_passing(left_behind, outcome, self._definitions)
+            swept = len(page.ids) + (0 if page.is_first else self._judging.swept)
+            self._judging = replace(self._judging, sweep=page.cursor, swept=swept)
+            await self._commit(outcome, {})
+            if page.cursor is None:
+                self._customers.end_sweep()
+                log.info("shard %d: all are judged by version %d", self.number, self._definitions.version)
+            return True
 
     async def check(self) -> None:
         """Find out whether the state is still where this worker left it, though there is nothing to commit.
@@ -299,6 +369,7 @@ class Shard:
             reading.events.sort(key=itemgetter(0))
         before = self._before(reading)
         outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
+        bring_over(self._customers, outcome, self._definitions)
         entries, touched, definitions = self._customers.entries, outcome.touched, self._definitions
         for _at, profile_id, event in reading.events:
             entry = touched[profile_id] = entries[profile_id]
@@ -343,6 +414,7 @@ class Shard:
         async for group in untold(self.number, self._ports.store, self._limits.dues):
             await self._fetch(group)
             outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall())
+            bring_over(self._customers, outcome, self._definitions, silent=True)
             for customer, told in group.items():
                 tell(outcome, customer, self._customers.entries[customer], told, self._definitions)
             await self._commit(outcome, {})
@@ -398,11 +470,14 @@ class Shard:
                 return 0
             rows = await self._ports.store.due(self.number, now, self._limits.dues)
             if not rows:
+                if now > LONG_AGO and self._versions.latest.version > self._definitions.version:
+                    await self._cut_over(now)
                 await self._relay.note(self._commit_empty)
                 return 0
             horizon = now if len(rows) < self._limits.dues else rows[-1][1]
             await self._fetch(profile_id for profile_id, _due in rows)
             outcome = Outcome(self.number, self._definitions, self._sequence, self._ports.wall(), horizon)
+            bring_over(self._customers, outcome, self._definitions)
             crossings = []
             for profile_id, _due in rows:
                 entry = outcome.touched[profile_id] = self._customers.entries[profile_id]
@@ -434,6 +509,8 @@ class Shard:
         commit = Commit(self.epoch, self._mark, f"{self.epoch}:{self._commits}", offsets)
         commit.sequence = (self._sequence, self._sequence)
         commit.relayed = self._relay.relayed
+        if self._judging != self._noted_judging:
+            commit.judging = self._judging
         try:
             outcome.write_to(commit)
             self._stay_awake()
@@ -442,9 +519,10 @@ class Shard:
             self._customers.clear()
             raise
         self._mark, self._sequence = commit.mark, outcome.sequence
+        self._noted_judging = self._judging
         self._relay.noted = commit.relayed
         self._offsets |= {topic: end for topic, (_start, end) in offsets.items()}
-        self._customers.trim(outcome.touched)
+        self._customers.trim(() if outcome.in_passing else outcome.touched)
         await self._relay.send(outcome.outbox)
 
     def _is_awake(self) -> bool:

@@ -6,14 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from schemas.names import TOPICS
+from schemas.names import COMPACTED, TOPICS
 from streams.stacks import Stack, StackError
 from streams.stacks.mock_kafka import mock_kafka
 from streams.stacks.redis_server import RedisServer
 
 
 @contextmanager
-def embedded_stack(partitions: int = 4, topics: Iterable[str] = TOPICS) -> Iterator[Stack]:
+def embedded_stack(partitions: int = 4, topics: Iterable[str] = (*TOPICS, *COMPACTED)) -> Iterator[Stack]:
     """A Kafka and a Redis for the demo and for quick tests; both are gone, and nothing is on disk, when it ends.
 
     That holds after an exception, Ctrl-C, SIGTERM and SIGKILL of this process too (`streams.stacks.guarded`).

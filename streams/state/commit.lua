@@ -3,6 +3,7 @@
 -- ARGV[1]: MessagePack map:
 --   epoch, previous, mark; offsets: {field, expected, new}*; sequence: {expected, new}; relayed
 --   profiles, lives: {customer}*; due: {score, customer}*; undue: {customer}*
+--   judging: {field, value}* of the meta key
 --   entered, exited: per segment key {customer}*; outbox: id of the last transition, '' for none
 --   sizes: of the values in ARGV[2]
 -- ARGV[2]: all binary values behind one another: profiles, lives, then all transitions as one value. cmsgpack knows no
@@ -27,6 +28,7 @@ for i = 1, #c.offsets, 3 do
   changes[#changes + 1] = c.offsets[i]
   changes[#changes + 1] = c.offsets[i + 2]
 end
+for i = 1, #c.judging do changes[#changes + 1] = c.judging[i] end
 local sequence = redis.call('HGET', meta, 'sequence') or '0'
 if sequence ~= c.sequence[1] then return {'STALE', 'sequence ' .. sequence} end
 

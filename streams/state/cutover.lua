@@ -26,6 +26,11 @@ if redis.call('EXISTS', KEYS[3]) == 1 and not silent_before then
   redis.call('UNLINK', KEYS[4])
   redis.call('RENAME', KEYS[3], KEYS[4])
 end
+-- All of it was judged by one version of the definitions, and has been swept.
+for _, field in ipairs({'version', 'cut_over', 'sweep', 'swept'}) do
+  local value = redis.call('HGET', made, field)
+  if value then redis.call('HSET', live, field, value) end
+end
 for i = 6, #KEYS, 2 do
   redis.call('UNLINK', KEYS[i + 1])
   if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('RENAME', KEYS[i], KEYS[i + 1]) end

@@ -12,7 +12,7 @@ WORKERS = "segments:workers"
 
 
 def meta_key(shard: int) -> str:
-    """Hash: epoch, commit, sequence, relayed, and `offset:<topic>` for each input.
+    """Hash: epoch, commit, sequence, relayed, `offset:<topic>` for each input, and `streams.state.judging.Judging`.
 
     Of a silent shard (`streams.shard.silence`) also `told` and `silent:<topic>`; of one that is being rebuilt, `token`.
     """

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 
 from schemas.instants import Instant
 from schemas.names import INPUTS
-from streams.state.port import Commit, FencedError, Outgoing, Ownership, Remembered, StaleError, Stored, TopologyError
+from streams.state.judging import Judging
+from streams.state.port import (
+    Commit,
+    FencedError,
+    Outgoing,
+    Ownership,
+    Page,
+    Remembered,
+    StaleError,
+    Stored,
+    TopologyError,
+)
 
 
 @dataclass
@@ -28,6 +39,7 @@ class ShardState:
     """Customer -> what subscribers were told."""
     before: dict[str, bytes] = field(default_factory=dict)
     """Customer -> the read model before a rebuild."""
+    judging: Judging = field(default_factory=Judging)
 
 
 class MemoryStore:
@@ -54,7 +66,17 @@ class MemoryStore:
         state.epoch += 1
         waiting = [row for row in state.outbox if row.sequence > state.relayed]
         offsets, silent = dict(state.offsets), dict(state.silent)
-        return Ownership(state.epoch, state.commit, offsets, state.sequence, state.relayed, waiting, state.told, silent)
+        return Ownership(
+            state.epoch,
+            state.commit,
+            offsets,
+            state.sequence,
+            state.relayed,
+            waiting,
+            state.told,
+            silent,
+            state.judging,
+        )
 
     async def check(self, shard: int, epoch: int, mark: str) -> None:
         """See `Store.check`."""
@@ -81,6 +103,14 @@ class MemoryStore:
         """See `Store.due`."""
         rows = sorted((at, key) for key, at in self.shard(shard).dues.items() if at <= until)
         return [(key, at) for at, key in rows[:limit]]
+
+    async def page(self, shard: int, cursor: str, count: int, place: tuple[int, str] | None = None) -> Page:
+        """See `Store.page`."""
+        if place is not None:
+            await self.check(shard, *place)
+        left = sorted(key for key in self.shard(shard).profiles if key > cursor)
+        ids = left[:count]
+        return Page(ids, ids[-1] if len(left) > count else None, is_first=not cursor)
 
     async def commit(self, shard: int, commit: Commit) -> None:
         """See `Store.commit`."""
@@ -110,6 +140,7 @@ class MemoryStore:
         for segment, members in commit.entered.items():
             state.members.setdefault(segment, set()).update(members)
         state.outbox = [row for row in [*state.outbox, *commit.outbox] if row.sequence > state.relayed]
+        state.judging = commit.judging or state.judging
 
     async def remember(self, shard: int, epoch: int, told: Mapping[str, bytes], *, over: bool) -> None:
         """See `Store.remember`."""

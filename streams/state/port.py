@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.instants import Instant
+from streams.state.judging import Judging
 
 
 class StateError(Exception):
@@ -26,6 +27,10 @@ class StaleError(StateError):
 
 class TopologyError(StateError):
     """The store was written with another number of shards than the topics have partitions."""
+
+
+class VersionError(StateError):
+    """The state was judged by a version of the definitions that is later than all that are known."""
 
 
 class HistoryError(StateError):
@@ -62,6 +67,8 @@ class Ownership:
     """Of a silent shard: the sequence up to which it is written down what subscribers were told. None: it speaks."""
     silent: dict[str, int] = field(default_factory=dict)
     """Input topic -> the offset that a silent shard speaks again from."""
+    judging: Judging = field(default_factory=Judging)
+    """By which definitions."""
 
 
 @dataclass
@@ -81,6 +88,17 @@ class Remembered:
     """What subscribers were told."""
     before: bytes | None = None
     """The read model in the state that was there before a rebuild."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of those of whom a profile is stored."""
+
+    ids: list[str]
+    cursor: str | None
+    """Where the next page begins; None: this is the last one."""
+    is_first: bool
+    """It begins at the beginning; also where the cursor that was asked for means nothing any more."""
 
 
 @dataclass
@@ -103,6 +121,8 @@ class Commit:
     """Segment -> customers."""
     exited: dict[str, list[str]] = field(default_factory=dict)
     outbox: list[Outgoing] = field(default_factory=list)
+    judging: Judging | None = None
+    """By which definitions from here on; None: as before."""
 
 
 class Store(Protocol):
@@ -141,6 +161,12 @@ class Store(Protocol):
 
     async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """At most `limit` customers due at or before `until`, earliest first."""
+
+    async def page(self, shard: int, cursor: str, count: int, place: tuple[int, str] | None = None) -> Page:
+        """About `count` customers from a cursor on: `BEGINNING`, or what the page before gave, however long ago.
+
+        Whoever is stored from the first page to the last is in one of them at least. `place`, errors: as with `load`.
+        """
 
     async def commit(self, shard: int, commit: Commit) -> None:
         """Write a commit.

@@ -1,5 +1,6 @@
 """Reading a running system from outside: sizes, members, one customer. Never writes."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.placement import shard_of
 from streams.core.codec import unpack
 from streams.core.profile import Profile
 from streams.state import keys
+from streams.state.judging import Judging, read_judging
 from streams.state.port import TopologyError
 
 _PAGE = 5_000
@@ -33,12 +35,15 @@ class Place:
     """Of the latest committed change."""
     silent: bool
     """It is catching up, and says nothing meanwhile: see `streams.shard.silence`."""
+    judging: Judging
+    """By which version of the definitions it judges, and whether all who are stored were judged by it."""
 
 
 def read_place(meta: dict[bytes, bytes]) -> Place:
     """The place that a shard's meta key tells."""
     offsets = {topic: int(meta.get(f"offset:{topic}".encode(), 0)) for topic in INPUTS}
-    return Place(offsets, int(meta.get(b"sequence", 0)), b"told" in meta)
+    judging = read_judging({name.decode(): value for name, value in meta.items()})
+    return Place(offsets, int(meta.get(b"sequence", 0)), b"told" in meta, judging)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class CustomerState:
     profile: Profile
     live: Live
     due: Instant | None
+    version: int
+    """Of the definitions that are in force where they live; 0: that was never written down."""
 
 
 class Reader:
@@ -98,22 +105,49 @@ class Reader:
         counts: Any = await pipeline.execute()
         return {segment: sum(counts[i * shards : (i + 1) * shards]) for i, segment in enumerate(segments)}
 
+    async def shard_of(self, profile_id: str) -> int:
+        """The shard that a customer lives in."""
+        return shard_of(profile_id, await self.shards())
+
     async def customer(self, profile_id: str) -> CustomerState | None:
         """One customer; None where nobody of that id has been seen.
 
         Raises:
             LayoutError: the profile was written by another version.
         """
-        shard = shard_of(profile_id, await self.shards())
+        shard = await self.shard_of(profile_id)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hget(keys.profiles_key(shard), profile_id)
         pipeline.hget(keys.live_key(shard), profile_id)
         pipeline.zscore(keys.due_key(shard), profile_id)
-        packed, live, due = await pipeline.execute()
+        pipeline.hget(keys.meta_key(shard), "version")
+        packed, live, due, version = await pipeline.execute()
         if packed is None:
             return None
         profile = unpack(profile_id, packed)
-        return CustomerState(shard, profile, read_live(profile_id, live), None if due is None else int(due))
+        at = None if due is None else int(due)
+        return CustomerState(shard, profile, read_live(profile_id, live), at, int(version or 0))
+
+    async def profiles(self, shard: int) -> AsyncIterator[list[Profile]]:
+        """Every profile of a shard, some at a time, each once; whoever comes meanwhile may be left out.
+
+        Raises:
+            LayoutError: one was written by another version.
+        """
+        cursor, seen = 0, set[str]()
+        while True:
+            found: Any = await self._redis.hscan(keys.profiles_key(shard), cursor, count=1_000)
+            cursor, rows = found
+            fresh = {key.decode(): packed for key, packed in rows.items()}
+            yield [unpack(customer, packed) for customer, packed in fresh.items() if customer not in seen]
+            seen |= fresh.keys()
+            if not cursor:
+                return
+
+    async def customers(self, shard: int) -> int:
+        """How many profiles are stored in a shard."""
+        count: Any = await self._redis.hlen(keys.profiles_key(shard))
+        return int(count)
 
     async def offsets(self) -> dict[str, dict[int, int]]:
         """Input topic -> shard -> the offset that the state has been brought up to."""
@@ -129,6 +163,10 @@ class Reader:
         """Where a shard is right now."""
         meta: Any = await self._redis.hgetall(keys.meta_key(shard))
         return read_place(meta)
+
+    async def judging(self) -> dict[int, Judging]:
+        """Shard -> by which version of the definitions it judges."""
+        return {shard: (await self.place(shard)).judging for shard in range(await self.shards())}
 
     async def alive(self, now: Instant) -> dict[str, dict[str, Any]]:
         """As `workers`, of those that run; `now` is the wall clock."""

@@ -22,7 +22,18 @@ from schemas.instants import Instant
 from schemas.names import INPUTS
 from streams.state import keys
 from streams.state.courier import Courier
-from streams.state.port import Commit, FencedError, Outgoing, Ownership, Remembered, StaleError, Stored, TopologyError
+from streams.state.judging import BEGINNING, read_judging
+from streams.state.port import (
+    Commit,
+    FencedError,
+    Outgoing,
+    Ownership,
+    Page,
+    Remembered,
+    StaleError,
+    Stored,
+    TopologyError,
+)
 
 _COMMIT, _CLAIM, _SILENCE = (
     files("streams.state").joinpath(f"{name}.lua").read_text() for name in ("commit", "claim", "silence")
@@ -89,6 +100,7 @@ class RedisStore:
             outbox=[row for row in waiting if row.sequence > number["relayed"]],
             told=int(meta["told"]) if "told" in meta else None,
             silent=silent,
+            judging=read_judging(meta),
         )
 
     async def check(self, shard: int, epoch: int, mark: str) -> None:
@@ -123,6 +135,22 @@ class RedisStore:
             self._keys.due(shard), "-inf", until, byscore=True, offset=0, num=limit, withscores=True
         )
         return [(customer.decode(), int(score)) for customer, score in rows]
+
+    async def page(self, shard: int, cursor: str, count: int, place: tuple[int, str] | None = None) -> Page:
+        """See `Store.page`. A cursor means nothing to a server that was started since: it hashes otherwise."""
+        run, _colon, number = cursor.partition(":")
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.info("server")
+        pipeline.hscan(self._keys.profiles(shard), int(number or 0), count=count)
+        pipeline.hmget(self._keys.meta(shard), _PLACE)
+        info, (after, rows), at = await pipeline.execute()
+        if place is not None:
+            _check(shard, *place, at)
+        now: str = info.get("run_id", "")
+        if run not in {"", now}:
+            return await self.page(shard, BEGINNING, count, place)
+        ids = [customer.decode() for customer in rows]
+        return Page(ids, f"{now}:{after}" if after else None, is_first=not cursor)
 
     async def commit(self, shard: int, commit: Commit) -> None:
         """See `Store.commit`."""
@@ -237,6 +265,7 @@ def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
         "entered": [commit.entered.get(segment, []) for segment in segments],
         "exited": [commit.exited.get(segment, []) for segment in segments],
         "outbox": f"{commit.outbox[-1].sequence}-0" if commit.outbox else "",
+        "judging": commit.judging.fields() if commit.judging else [],
         "sizes": [len(value) for value in values],
     }
     return [_pack(header), b"".join(values)]

@@ -9,9 +9,12 @@ import orjson
 
 from schemas.names import DEAD_LETTERS, INPUTS, REROUTED, SEGMENT_CHANGES
 from streams.clock import wall_clock
-from streams.core.definitions import Definitions, compile_definitions
+from streams.core.definitions import Definitions
 from streams.kafka.reading import TopicReader
 from streams.settings import Settings
+from streams.shard.customers import judged_by
+from streams.shard.port import Versions
+from streams.state.judging import Judging
 from streams.state.reader import Reader
 from streams.state.redis_store import connect
 from streams.verify.changes import ChangeFold
@@ -29,6 +32,7 @@ from streams.verify.compare import (
 from streams.verify.replay import Forwards, ShardReplay, digest
 from streams.verify.report import Report
 from streams.verify.snapshot import Snapshot, StateReader
+from streams.versions import in_force
 
 _TRIES = 20
 _NOBODY = StoredCustomer(None, None, None, frozenset())
@@ -58,7 +62,6 @@ async def verify(
     settings: Settings,
     sample: int | None = None,
     *,
-    definitions: Definitions | None = None,
     watch: Watch | None = None,
 ) -> Report:
     """Compare inputs, state and changes, while workers run or after they stopped.
@@ -66,7 +69,6 @@ async def verify(
     Args:
         settings: where Kafka and Redis are.
         sample: check only so many customers, chosen by a hash of their ids; the streams are read whole all the same.
-        definitions: the segments in force; those of the settings if not given.
         watch: is told how far it is.
 
     Raises:
@@ -76,8 +78,8 @@ async def verify(
     redis = connect(settings.redis_url, patience=2)
     try:
         async with TopicReader(settings.kafka_bootstrap_servers, settings.topic_prefix) as topics:
-            known = definitions or compile_definitions(settings.definitions_path().read_text())
-            run = _Run(settings, known, Reader(redis), StateReader(redis), topics, watch or Unwatched())
+            versions = await in_force(settings)
+            run = _Run(settings, versions, Reader(redis), StateReader(redis), topics, watch or Unwatched())
             return await run.all(sample)
     finally:
         await redis.aclose()
@@ -88,7 +90,7 @@ class _Run:
     """One run over all shards."""
 
     settings: Settings
-    definitions: Definitions
+    versions: Versions
     reader: Reader
     state: StateReader
     topics: TopicReader
@@ -134,7 +136,7 @@ class _Run:
         self.report.count("shards")
         replay = await self._replay(shard, shards, snapshot, limit)
         fold = await self._fold(shard, snapshot, limit, running=running)
-        self._compare({*ids, *replay.profiles, *fold.memberships}, snapshot, replay, fold)
+        await self._compare({*ids, *replay.profiles, *fold.memberships}, snapshot, replay, fold)
 
     async def _replay(self, shard: int, shards: int, snapshot: Snapshot, limit: int | None) -> ShardReplay:
         def bound(profile_id: str) -> dict[str, int] | None:
@@ -144,7 +146,7 @@ class _Run:
 
         letters = await self._letters(shard)
         replay = ShardReplay(
-            shard, shards, self.definitions, bound, snapshot.start.offsets, letters, self.forwards, self.report
+            shard, shards, self.versions.latest, bound, snapshot.start.offsets, letters, self.forwards, self.report
         )
         replay.all_letters = self._whole(DEAD_LETTERS, shard, "refused records")
         for topic in INPUTS:
@@ -204,7 +206,14 @@ class _Run:
             )
         return not first
 
-    def _compare(self, ids: Iterable[str], snapshot: Snapshot, replay: ShardReplay, fold: ChangeFold) -> None:
+    async def _judged_by(self, stored: StoredCustomer, judging: Judging) -> Definitions | None:
+        """What a customer was judged by last; None: a sweep has yet to come to them, or it is no longer known."""
+        version = judged_by(stored.live)
+        if not version and judging.sweep is not None:
+            return None
+        return await self.versions.find(version or judging.version or self.versions.latest.version)
+
+    async def _compare(self, ids: Iterable[str], snapshot: Snapshot, replay: ShardReplay, fold: ChangeFold) -> None:
         silent = 0
         cut = [topic for topic in INPUTS if not self._whole(topic, replay.shard, "profiles")]
         for profile_id in sorted(ids):
@@ -219,8 +228,13 @@ class _Run:
                 check_memberships(profile_id, stored, fold.memberships.get(profile_id, {}), self.report)
             else:
                 check_members(profile_id, stored, self.report)
-            if profile is not None:
-                check_rules(profile_id, profile, stored, self.definitions, self.report)
+            if profile is None:
+                continue
+            definitions = await self._judged_by(stored, snapshot.place_of(profile_id).judging)
+            if definitions is None:
+                self.report.count("yet to be judged by the definitions in force")
+            else:
+                check_rules(profile_id, profile, stored, definitions, self.report)
         if silent:
             what = f"{silent} customers were not compared: it catches up in silence; verify again when it has"
             self.report.differ("memberships", f"shard {replay.shard}", what)

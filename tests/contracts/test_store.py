@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streams.stacks.embedded import embedded_redis
+from streams.state.judging import BEGINNING, Judging
 from streams.state.memory import MemoryStore
 from streams.state.port import Commit, FencedError, Outgoing, Ownership, StaleError, Store, Stored, TopologyError
 from streams.state.redis_store import RedisStore
@@ -244,3 +245,89 @@ async def test_what_was_told_of_thousands_comes_back_whole(store: Store) -> None
     async for group in store.remembered(0):
         told |= {key: row.told for key, row in group.items()}
     assert told == written
+
+
+async def visited(store: Store, cursor: str = BEGINNING, count: int = 100) -> list[str]:
+    """Everybody in the pages from a cursor on."""
+    found: list[str] = []
+    page = await store.page(0, cursor, count)
+    found += page.ids
+    while page.cursor is not None:
+        page = await store.page(0, page.cursor, count)
+        assert not page.is_first
+        found += page.ids
+    return found
+
+
+async def test_pages_visit_everybody_who_was_there_all_the_time(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    ids = {f"customer-{number}" for number in range(3_000)}
+    first.profiles = dict.fromkeys(ids, b"x")
+    await store.commit(0, first)
+    page = await store.page(0, BEGINNING, 100)
+    assert page.is_first
+    assert page.cursor is not None
+    second = commit(owned, 2, first.mark)
+    second.profiles = {f"later-{number}": b"x" for number in range(3_000)}
+    await store.commit(0, second)
+    later = await visited(store, page.cursor)
+    assert ids <= {*page.ids, *later}
+    assert set(await visited(store)) == ids | second.profiles.keys()
+
+
+async def test_a_page_is_of_the_state_that_it_is_asked_of(store: Store) -> None:
+    owned = await store.claim(0)
+    first = commit(owned)
+    await store.commit(0, first)
+    assert (await store.page(0, BEGINNING, 5, (owned.epoch, first.mark))).ids == []
+    with pytest.raises(StaleError):
+        await store.page(0, BEGINNING, 5, (owned.epoch, "another"))
+    await store.claim(0)
+    with pytest.raises(FencedError):
+        await store.page(0, BEGINNING, 5, (owned.epoch, first.mark))
+
+
+async def test_nobody_is_on_one_empty_page(store: Store) -> None:
+    page = await store.page(0, BEGINNING, 100)
+    assert (page.ids, page.cursor, page.is_first) == ([], None, True)
+
+
+async def test_a_shard_remembers_by_which_definitions_it_judges_and_how_far_its_sweep_is(store: Store) -> None:
+    owned = await store.claim(0)
+    assert owned.judging == Judging()
+    first = commit(owned)
+    first.judging = Judging(3, 1_795_000_000_123_456, "somewhere", 40)
+    await store.commit(0, first)
+    second = commit(owned, 2, first.mark)
+    await store.commit(0, second)
+    again = await store.claim(0)
+    assert again.judging == first.judging
+    third = commit(again, 1, second.mark)
+    third.judging = Judging(3, 1_795_000_000_123_456, None, 50)
+    await store.commit(0, third)
+    assert (await store.claim(0)).judging == third.judging
+
+
+async def test_a_commit_that_is_refused_leaves_the_definitions_as_they_were(store: Store) -> None:
+    zombie = await store.claim(0)
+    await store.claim(0)
+    late = commit(zombie)
+    late.judging = Judging(2, 5, BEGINNING)
+    with pytest.raises(FencedError):
+        await store.commit(0, late)
+    assert (await store.claim(0)).judging == Judging()
+
+
+async def test_a_cursor_of_a_redis_that_was_started_since_begins_anew(small_redis: str) -> None:
+    redis = Redis.from_url(small_redis)
+    await redis.flushdb()
+    store = RedisStore(redis)
+    first = commit(await store.claim(0))
+    first.profiles = {f"customer-{number}": b"x" for number in range(3_000)}
+    await store.commit(0, first)
+    page = await store.page(0, f"{'0' * 40}:1024", 100)
+    assert page.is_first
+    assert page.cursor is not None
+    assert {*page.ids, *await visited(store, page.cursor)} == first.profiles.keys()
+    await redis.aclose()

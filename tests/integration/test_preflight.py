@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from redis.asyncio import Redis
 
 from schemas.instants import DAY
-from schemas.names import ORDERS, SEGMENT_CHANGES, TOPICS
+from schemas.names import DEFINITIONS, ORDERS, SEGMENT_CHANGES, TOPICS
 from streams.clock import wall_clock
 from streams.stacks import Stack
 from streams.stacks.redis_server import APPEND_ONLY, RedisServer
@@ -109,6 +109,10 @@ async def test_a_worker_refuses_topics_that_are_not_kept(fresh_stack: FreshStack
         assert f"- retention: topic {system.prefix}orders: retention.ms is 604800000, must be -1" in told
         assert "cleanup.policy is compact, must be delete" in told
         assert "SEGMENTS_ALLOW_UNSAFE=compaction,retention" in told
+        set_topic(system, "cleanup.policy", "delete", DEFINITIONS)
+        assert f"- retention: topic {system.prefix}definitions: cleanup.policy is delete, must be compact" in refused(
+            system
+        )
 
 
 def set_topic(system: System, name: str, value: str, *topics: str) -> None:

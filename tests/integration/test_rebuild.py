@@ -151,6 +151,7 @@ async def test_after_the_definitions_changed_a_rebuild_says_the_differences_with
         assert system.stop_worker(worker) == 0
         before = await system.read(SEGMENT_CHANGES)
         rules.write_text(rules.read_text().replace("orders.count >= 2", "orders.count >= 3"))
+        assert system.run("apply", str(rules)).returncode == 0  # no worker runs, so nobody takes it over yet
         assert system.run("rebuild").returncode == 0
         await sound(system)
         said = await system.read(SEGMENT_CHANGES)

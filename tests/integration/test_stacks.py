@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from redis.asyncio import Redis
 
-from schemas.names import ORDERS, TOPICS
+from schemas.names import COMPACTED, ORDERS, TOPICS
 from streams.stacks import Stack, StackError
 from streams.stacks.embedded import embedded_stack
 from streams.stacks.guarded import GuardedProcess
@@ -89,7 +89,9 @@ async def test_the_embedded_stack_passes_a_record_and_keeps_a_key(embedded: Stac
 
 def test_the_embedded_stack_has_every_topic_with_the_partitions_asked_for(embedded: Stack) -> None:
     topics = AdminClient({"bootstrap.servers": embedded.bootstrap_servers}).list_topics(timeout=15).topics
-    assert {name: len(topic.partitions) for name, topic in topics.items()} == dict.fromkeys(TOPICS, _PARTITIONS)
+    assert {name: len(topic.partitions) for name, topic in topics.items()} == dict.fromkeys(
+        (*TOPICS, *COMPACTED), _PARTITIONS
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import orjson
 
@@ -20,10 +21,13 @@ from streams.verify.changes import ChangeFold
 from streams.verify.compare import StoredCustomer, check_memberships, check_profile, check_rules
 from streams.verify.replay import Forwards, ShardReplay
 from streams.verify.report import Report
-from tests.oracle import Event
+from streams.versions import Versions
+from tests.oracle import SEGMENTS, Event
 from tests.properties.logs import LAST
 from tests.scenarios.events import START
 from tests.scenarios.story import shipped
+from tests.simulation import editions
+from tests.simulation.store import at_once
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,13 @@ class World:
         self.past: list[ShardState] = []
         self.made: ShardState | None = None
         history, clock = History(self.kafka), lambda: self.kafka.now
+        self.topic = editions.Topic(editions.written({key: key for key in SEGMENTS}, shipped()))
+        self.edition: editions.Edition = {key: key for key in SEGMENTS}
+        self.versions = Versions(editions.Reading(self.topic, None))
+        at_once(self.versions.refresh())
         self.ports = Ports(self.store, self.kafka, history, self.kafka, clock, lambda: LAST)
-        self.limits = Limits(batch=batch, dues=2)
-        self.shard = Shard(0, 1, shipped(), self.ports, self.limits)
+        self.limits = Limits(batch=batch, dues=2, page=2)
+        self.shard = Shard(0, 1, self.versions, self.ports, self.limits)
 
     async def open(self) -> None:
         """As a worker does that has just been given the shard."""
@@ -145,10 +153,39 @@ class World:
         await self.shard._relay.drain()
         self.past.append(deepcopy(self.store.shard(0)))
 
+    async def edit(self, seed: int) -> None:
+        """Another version of the definitions is published."""
+        self.edition = editions.drawn(Random(seed), SEGMENTS)  # noqa: S311 # it must be the same each time
+        await self.publish_edition()
+
+    async def take_back(self) -> None:
+        """Go back to the first version."""
+        self.edition = {key: key for key in SEGMENTS}
+        await self.publish_edition()
+
+    async def publish_edition(self) -> None:
+        number = len(self.topic.values) + 1
+        self.topic.values.append(editions.published(number, editions.written(self.edition, shipped()), "test"))
+        await self.versions.refresh()
+
+    async def sweep(self) -> None:
+        """Have a page of customers judged anew."""
+        await self.shard.sweep()
+        await self.shard._relay.drain()
+        self.past.append(deepcopy(self.store.shard(0)))
+
+    async def sweep_all(self) -> None:
+        """Have a version that was published take over, once nothing is due, and everybody judged by it."""
+        await self.settle()
+        await self.settle()
+        while await self.shard.sweep():
+            pass
+        await self.settle()
+
     async def crash(self) -> None:
         """Another worker takes the shard."""
         self.shard.give_up()
-        self.shard = Shard(0, 1, shipped(), self.ports, self.limits)
+        self.shard = Shard(0, 1, self.versions, self.ports, self.limits)
         await self.open()
 
     async def lose(self, back: int) -> None:
@@ -165,7 +202,7 @@ class World:
         sink = MutedSink(self.kafka, await self.kafka.tail(0))
         past = Past(self.ports.history, dict.fromkeys(INPUTS, NEVER), incomplete=False)
         ports = replace(self.ports, store=made, sink=sink, history=past, inputs=NoInputs())
-        shard = Shard(0, 1, shipped(), ports, self.limits)
+        shard = Shard(0, 1, self.versions, ports, self.limits)
         await shard.open()
         for topic, end in self.store.shard(0).offsets.items():
             if end:
@@ -212,7 +249,7 @@ class World:
             profile = check_profile(customer, stored, replay, report)
             check_memberships(customer, stored, fold.memberships.get(customer, {}), report)
             if profile is not None:
-                check_rules(customer, profile, stored, shipped(), report)
+                check_rules(customer, profile, stored, self.versions.latest, report)
         return report
 
 
@@ -236,4 +273,5 @@ async def read_whole(world: World) -> World:
             await world.read(topic, 3)
     await world.settle()
     assert not world.shard.is_silent
+    await world.sweep_all()
     return world

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,12 +14,14 @@ from schemas.names import ANONYMOUS, DEAD_LETTERS, SEGMENT_CHANGES
 from schemas.transitions import SegmentChange
 from schemas.wire import decode
 from streams.core.codec import unpack
+from streams.core.definitions import compile_definitions
 from streams.core.profile import Profile
 from streams.core.replay import Replay, replay
 from streams.core.step import resume
 from tests.oracle import Event, membership, profile_id
 from tests.properties.logs import net, visible
-from tests.simulation.plan import SEGMENTS, definitions
+from tests.simulation import editions
+from tests.simulation.plan import definitions
 from tests.simulation.store import at_once
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ class Checker:
         self._logs = simulation.broker.logs
         self._watch = watch
         events = [decode(orjson.dumps(event)) for event in self._plan.events]
-        self._replay: Replay = replay(events, definitions(), self._plan.end)
+        self._version = simulation.versions
+        text = editions.written(simulation.edition, definitions())
+        self._definitions = replace(compile_definitions(text), version=self._version)
+        self._replay: Replay = replay(events, self._definitions, self._plan.end)
 
     def drained(self, *, drained: bool) -> Iterator[Finding]:
         """Everything was worked off."""
@@ -145,7 +150,9 @@ class Checker:
             if set(change.memberships) != inside:
                 yield Finding("memberships told", _who(change), f"{change.memberships} in {change.id}, not {inside}")
         for key in sorted(events.keys() | folded.keys()):
-            yield from self._membership(key, membership(events[key], self._plan.end) & set(SEGMENTS), folded[key])
+            inside = membership(events[key], self._plan.end)
+            expected = {segment for segment, of in self._simulation.edition.items() if of in inside}
+            yield from self._membership(key, expected, folded[key])
 
     def _membership(self, key: str, expected: set[str], folded: set[str]) -> Iterator[Finding]:
         state = next((one for one in self._states.values() if key in one.profiles), None)
@@ -170,8 +177,8 @@ class Checker:
         expected: defaultdict[str, list[tuple[Instant, str, bool]]] = defaultdict(list)
         for key, crossing in self._replay.transitions:
             expected[key].append((crossing.effective_at, crossing.segment.key, crossing.entered))
-        if self._simulation.disk.lost:
-            return  # what was read again was told of in differences only
+        if self._simulation.disk.lost or self._version > 1:
+            return  # what was read again was told of in differences only; and each version had its time
         for key in sorted((told.keys() | expected.keys()) - self._watch.late):
             if net(told[key]) != net(expected[key]):
                 yield Finding("crossings", key, f"told {told[key]}, expected {expected[key]}")
@@ -186,7 +193,9 @@ class Checker:
             for key, packed in state.profiles.items():
                 body: dict[str, Any] = orjson.loads(state.lives[key]) if key in state.lives else {"in": {}}
                 since = {segment: row[0] for segment, row in body["in"].items()}
-                customer = resume(unpack(key, packed), since, body.get("at", -NEVER), definitions())
+                customer = resume(unpack(key, packed), since, body.get("at", -NEVER), self._definitions)
+                if key in state.lives and body["v"] != self._version:
+                    yield Finding("version", key, f"judged by {body['v']}, not {self._version}")
                 if customer.due < NEVER and state.dues.get(key, NEVER) > customer.due:
                     yield Finding("due", key, f"{state.dues.get(key)}, needed {customer.due}")
 
@@ -205,7 +214,8 @@ class _Subscriber(ChangeStream):
     def __init__(self, records: AsyncIterator[Any], seen: dict[int, int]) -> None:
         self._consumer = records
         self._seen = seen
-        self.repeated = 0
+        self.repeated = self.left_out = 0
+        self._without = frozenset()
 
 
 def _who(change: SegmentChange) -> str:

@@ -7,6 +7,7 @@ from streams import shards
 from streams.core import step
 from streams.kafka.fetching import Run
 from streams.kafka.transport import BatchConsumer
+from streams.shard import shard
 from streams.shard.port import RecordBatch
 from streams.shard.pulse import Pulse
 from streams.state.memory import MemoryStore
@@ -98,6 +99,7 @@ CONTROLS = {
     "control records are overlooked": Switches(patches=((BatchConsumer, "_batch", _records_only),)),
     "what is read may be of another state": Switches(store=Blind, faults=("away",)),
     "a worker that stood still goes on": Switches(patches=((Pulse, "beat", _no_lapse),), faults=("claim lost",)),
+    "nobody is judged anew": Switches(patches=((shard, "BEGINNING", None),)),
     "a fenced shard stays lost": Switches(patches=((shards, "PATIENCE", 10**9),)),
 }
 """Name -> the product without it."""

@@ -50,8 +50,9 @@ FAULTS = (
     "lost ack",
     "produce failure",
     "clock jump",
+    "edit",
 )
-"""Kinds of faults; each seed has some of them."""
+"""Kinds of faults; each seed has some of them. An edit of the definitions is none, but comes as untimely as one."""
 LOSSES = ("set back", "emptied", "away", "claim lost")
 """Kinds after which state is made anew. Crossings that were lost with it are told in differences only, so fewer checks
 hold, and not every seed has them."""

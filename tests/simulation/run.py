@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -14,12 +15,13 @@ from schemas.instants import HOUR
 from schemas.names import INPUTS, SEGMENT_CHANGES
 from streams.kafka import fetching
 from streams.shard import relay
+from tests.simulation import editions
 from tests.simulation.broker import Broker, Lookout
 from tests.simulation.checks import Finding, check
 from tests.simulation.group import SESSION, Group
 from tests.simulation.lateness import Watch, watched
 from tests.simulation.loop import EndlessError, Process, SimulatedLoop
-from tests.simulation.plan import LIVE, Fault, Plan
+from tests.simulation.plan import LIVE, SEGMENTS, Fault, Plan, definitions
 from tests.simulation.store import Disk
 from tests.simulation.switches import Switches
 from tests.simulation.worker import Worker
@@ -58,6 +60,10 @@ class Simulation:
         self.broker = Broker(self.world)
         self.disk = Disk(self.world, switches.store())
         self.lookout = Lookout(self.broker)
+        self.edition: editions.Edition = {key: key for key in SEGMENTS}
+        self.versions = 1
+        """How many there are of the definitions."""
+        self.definitions = editions.Topic(editions.written(self.edition, definitions()))
         self.disk.claimed.append(self.lookout.claimed)
         self.group = Group(self.world, plan.shards)
         self.workers: list[Worker] = []
@@ -102,13 +108,13 @@ class Simulation:
         loop = self.world.loop
         for fault in self.plan.faults:
             await asyncio.sleep(max(0.0, fault.at - loop.time()))
-            self._inject(fault)
+            self.world.note("fault:", fault.kind, f"{fault.which:.3f} {fault.size:.3f}")
+            self.world.happened[fault.kind] += 1
+            (self._edit if fault.kind == "edit" else self._inject)(fault)
         await asyncio.sleep(max(0.0, LIVE - loop.time()))
 
     def _inject(self, fault: Fault) -> None:
         world, now = self.world, self.world.loop.time()
-        world.note("fault:", fault.kind, f"{fault.which:.3f} {fault.size:.3f}")
-        world.happened[fault.kind] += 1
         match fault.kind:
             case "lost reply":
                 world.lossy_until = now + fault.size
@@ -130,6 +136,16 @@ class Simulation:
                 world.jump = int((2 * fault.size - 1) * HOUR)
             case _:
                 self._befall(fault)
+
+    def _edit(self, fault: Fault) -> None:
+        """Publish other definitions; now and then two at once, of which the first counts."""
+        dice = Random(f"edit {fault.which}")  # noqa: S311 # it must be the same each time
+        self.versions = number = self.versions + 1
+        self.edition = editions.drawn(dice, SEGMENTS)
+        self.definitions.values.append(editions.published(number, editions.written(self.edition, definitions()), "a"))
+        if dice.random() < 0.2:
+            late = editions.written(editions.drawn(dice, SEGMENTS), definitions())
+            self.definitions.values.append(editions.published(number, late, "b"))
 
     def _befall(self, fault: Fault) -> None:
         """What happens to the group, or to one of its workers."""
@@ -216,6 +232,7 @@ class Simulation:
             and not state.outbox
             and state.relayed == state.sequence
             and state.told is None
+            and (not state.commit or (state.judging.version == self.versions and state.judging.sweep is None))
             for shard in range(self.plan.shards)
             for state in [self.disk.memory.shard(shard)]
         )

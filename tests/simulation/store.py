@@ -8,7 +8,7 @@ from zlib import crc32
 from schemas.instants import Instant
 from streams.shard.port import Clock
 from streams.state.memory import MemoryStore, ShardState
-from streams.state.port import Commit, Ownership, Remembered, StateError, Stored
+from streams.state.port import Commit, Ownership, Page, Remembered, StateError, Stored
 from tests.simulation.loop import Process
 from tests.simulation.world import World
 
@@ -139,6 +139,9 @@ class RemoteStore:
 
     async def due(self, shard: int, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         return await self._ask(lambda: at_once(self._disk.memory.due(shard, until, limit)))
+
+    async def page(self, shard: int, cursor: str, count: int, place: tuple[int, str] | None = None) -> Page:
+        return await self._ask(lambda: at_once(self._disk.memory.page(shard, cursor, count, place)))
 
     async def commit(self, shard: int, commit: Commit) -> None:
         await self._ask(lambda: self._disk.commit(self._process, shard, commit))

@@ -16,6 +16,7 @@ from streams.shard.port import RecordBatch
 from streams.shard.shard import Limits, Ports
 from streams.shards import PATIENCE, Shards
 from streams.state.memory import MemoryStore
+from streams.versions import Given
 from tests.simulation.broker import Stored
 from tests.simulation.plan import definitions
 from tests.simulation.reading import SimulatedConsumer
@@ -36,7 +37,7 @@ class NoKafka:
 
 def shards_on(store: MemoryStore) -> Shards:
     kafka: Any = NoKafka()
-    shards = Shards(definitions(), Ports(store, kafka, kafka, kafka, lambda: 0, lambda: 0), Limits())
+    shards = Shards(Given(definitions()), Ports(store, kafka, kafka, kafka, lambda: 0, lambda: 0), Limits())
     shards.count = 1
     return shards
 

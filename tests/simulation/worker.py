@@ -16,11 +16,13 @@ from streams.shard.port import RecordBatch
 from streams.shard.pulse import Pulse
 from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
+from streams.versions import Versions
+from tests.simulation import editions
 from tests.simulation.broker import Broker, BrokerHistory, BrokerSink, Lookout, ProduceError
 from tests.simulation.fetcher import Fetcher
 from tests.simulation.group import SESSION, Group
 from tests.simulation.loop import Process
-from tests.simulation.plan import SKEW, definitions
+from tests.simulation.plan import SKEW
 from tests.simulation.reading import ReadingConsumer, partitions
 from tests.simulation.store import Disk, RemoteStore
 from tests.simulation.world import UnreachableError, World
@@ -70,8 +72,9 @@ class _NoRedis:
 class SimulatedProgram(Program):
     """The real program without its composition: that one makes Faust's app and connects to Kafka and Redis."""
 
-    def __init__(self, shards: Shards, app: App, sink: Any, beat: Callable[[], int]) -> None:
+    def __init__(self, shards: Shards, versions: Versions, app: App, sink: Any, beat: Callable[[], int]) -> None:
         self.settings = SETTINGS
+        self.versions = versions
         self._beat = beat
         self.shards = shards
         self.app: Any = app
@@ -136,6 +139,7 @@ class Surroundings(Protocol):
     disk: Disk
     group: Group
     lookout: Lookout
+    definitions: editions.Topic
 
 
 class Worker:
@@ -160,13 +164,14 @@ class Worker:
             return pulse.beat(world.loop.time())
 
         ports = Ports(RemoteStore(around.disk, self.process, clock), sink, history, ends, clock, clock, SKEW, beat)
-        limits = Limits(customers=1000, batch=world.plan.batch, dues=world.plan.dues)
-        shards = SmallShards(definitions(), ports, limits)
+        limits = Limits(customers=1000, batch=world.plan.batch, dues=world.plan.dues, page=world.plan.dues)
+        self._versions = Versions(editions.Reading(around.definitions, world))
+        shards = SmallShards(self._versions, ports, limits)
         shards.memory, shards.count = world.plan.memory, world.plan.shards
         self.app = ends.app = App(self.process)
         self.fetcher = Fetcher(broker, self.process)
         self.consumer = self.app.consumer = ReadingConsumer(self.app, shards, world, self.fetcher)
-        self.program = SimulatedProgram(shards, self.app, sink, beat)
+        self.program = SimulatedProgram(shards, self._versions, self.app, sink, beat)
         self.app.crashes = self._crashes
         self.queues = {topic: Queue(self.consumer, world.plan.room) for topic in INPUTS}
         self._recover = asyncio.Event()
@@ -177,8 +182,14 @@ class Worker:
         agent = _agent(self.program)
         for queue in self.queues.values():
             self._run(agent(aiter(queue)))
-        look, awake = self.program.look_at_dues(), self.program.stay_awake()
-        for task in (self._drain(), self._recovery(), self._commit_offsets(), self._beat(), look, awake):
+        awake = self.program.stay_awake()
+        for task in (self._drain(), self._recovery(), self._commit_offsets(), self._beat(), awake, self._begin()):
+            self._run(task)
+
+    async def _begin(self) -> None:
+        """As `Program.start`, and then what Faust runs for it."""
+        await self.program.versions.refresh()
+        for task in (self.program.look_at_dues(), self.program.follow_definitions(), self.program.sweep()):
             self._run(task)
         self._group.join(self)
 

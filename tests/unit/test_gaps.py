@@ -13,6 +13,7 @@ from streams.shard.shard import Limits, Ports
 from streams.shards import Shards
 from streams.state.memory import MemoryStore
 from streams.state.port import HistoryError
+from streams.versions import Given
 
 RULES = compile_definitions('[segments.vip]\ntitle = "VIP"\nwhen = "orders.count >= 3"\n')
 
@@ -41,7 +42,7 @@ async def taken(store: MemoryStore, tail: int = 0, *accepted: Hazard) -> Shards:
     """Shard 0, taken by a worker."""
     anything: Any = Beginning(500)
     sink: Any = Tail(tail)
-    shards = Shards(RULES, Ports(store, sink, anything, anything, lambda: 0, lambda: 0), Limits(), accepted)
+    shards = Shards(Given(RULES), Ports(store, sink, anything, anything, lambda: 0, lambda: 0), Limits(), accepted)
     shards.count = 1
     await shards.take({0})
     return shards

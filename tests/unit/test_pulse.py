@@ -10,6 +10,7 @@ from streams.shard.shard import Limits, Ports
 from streams.shards import PATIENCE, Shards
 from streams.state.memory import MemoryStore
 from streams.state.port import FencedError
+from streams.versions import Given
 
 RULES = compile_definitions('[segments.buyer]\ntitle = "Buyer"\nwhen = "orders.count >= 1"\n')
 
@@ -44,7 +45,7 @@ async def test_a_worker_that_stood_still_gives_its_shards_up_and_takes_them_anew
     kafka: Any = Kafka()
     now, pulse, store = [0.0], Pulse(5.0, 0.0), MemoryStore()
     ports = Ports(store, kafka, kafka, kafka, lambda: 0, lambda: 0, beat=lambda: pulse.beat(now[0]))
-    shards = Shards(RULES, ports, Limits())
+    shards = Shards(Given(RULES), ports, Limits())
     shards.count = 1
     await shards.take({0})
     now[0] = 5.0

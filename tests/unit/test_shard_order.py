@@ -13,6 +13,7 @@ from streams.shard.port import Forward, RecordBatch
 from streams.shard.shard import Limits, Ports, Shard
 from streams.state.memory import MemoryStore
 from streams.state.port import Outgoing
+from streams.versions import Given
 from tests.scenarios.events import START
 from tests.scenarios.story import shipped
 
@@ -78,7 +79,7 @@ class Recorded(Shard):
         self.sink = Sink()
         history: Any = None  # nothing is ever lost here
         ports = Ports(MemoryStore(), self.sink, history, ends, lambda: START, lambda: START + 10**6 * SECOND)
-        super().__init__(0, 1, shipped(), ports, Limits(batch=batch))
+        super().__init__(0, 1, Given(shipped()), ports, Limits(batch=batch))
         self.commits: list[list[tuple[str, int, int]]] = []
 
     async def _process(self, pieces: list[module.Piece]) -> None:
