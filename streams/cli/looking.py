@@ -1,27 +1,26 @@
-"""`segments members`, `show`, `why`, `watch`: who is in, who is this, why, and what changes right now."""
+"""`segments members`, `show`, `watch`: who is in, who is this, and what changes right now."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from consumers.subscription import ChangeStream
-from schemas.instants import NEVER, Instant, rfc3339
-from schemas.transitions import SegmentChange
-from streams.cli.common import FAULT, command, err, instant, load_definitions, out, print_json, run
-from streams.clock import clock_of
+from schemas.instants import Instant, rfc3339
+from schemas.transitions import CauseKind, SegmentChange
+from streams.cli.common import FAULT, command, err, out, print_json, run
 from streams.core.definitions import Definitions, Segment
 from streams.core.errors import CoreError
 from streams.core.language.catalogue import unknown
-from streams.core.language.explain import explain, instant_text
+from streams.core.language.explain import instant_text
 from streams.core.money import to_text
 from streams.settings import Settings
 from streams.state.reader import CustomerState, Reader
 from streams.state.redis_store import connect
+from streams.versions import in_force
 
 _JSON = typer.Option("--json", help="As JSON, for programs.")
 
@@ -31,12 +30,12 @@ def register(app: typer.Typer) -> None:
     panel = "Looking at a running system"
     app.command("members", rich_help_panel=panel)(_members)
     app.command("show", rich_help_panel=panel)(_show)
-    app.command("why", rich_help_panel=panel)(_why)
     app.command("watch", rich_help_panel=panel)(_watch)
 
 
 @asynccontextmanager
-async def _reader() -> AsyncIterator[Reader]:
+async def reading() -> AsyncIterator[Reader]:
+    """A reader of the running system."""
     redis = connect(Settings().redis_url, patience=2)
     try:
         yield Reader(redis)
@@ -44,7 +43,12 @@ async def _reader() -> AsyncIterator[Reader]:
         await redis.aclose()
 
 
-def _segment(definitions: Definitions, key: str) -> Segment:
+def segment_of(definitions: Definitions, key: str) -> Segment:
+    """The segment of a key.
+
+    Raises:
+        CoreError: there is none.
+    """
     segment = definitions.segment(key)
     if segment is None:
         raise CoreError(unknown("segment", key, [known.key for known in definitions.segments]))
@@ -58,10 +62,10 @@ def _members(
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Who is in a segment right now, and since when."""
-    key = _segment(load_definitions(), segment).key
+    key = segment_of(run(in_force(Settings())).latest, segment).key
 
     async def read() -> list[tuple[str, Instant]]:
-        async with _reader() as reader:
+        async with reading() as reader:
             return await reader.members(key, limit)
 
     rows = run(read())
@@ -76,9 +80,15 @@ def _members(
     out.print(table)
 
 
-def _state(customer: str) -> CustomerState:
+def state_of(customer: str) -> CustomerState:
+    """What is stored of a customer.
+
+    Raises:
+        Exit: with 1, if nobody of that id has been seen.
+    """
+
     async def read() -> CustomerState | None:
-        async with _reader() as reader:
+        async with reading() as reader:
             return await reader.customer(customer)
 
     state = run(read())
@@ -94,7 +104,7 @@ def _show(
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Everything about one customer: segments with since and until, and the profile in figures."""
-    state, definitions = _state(customer), load_definitions()
+    state, definitions = state_of(customer), run(in_force(Settings())).latest
     profile = state.profile
     figures: dict[str, Any] = {
         "orders": profile.orders.count,
@@ -122,85 +132,42 @@ def _show(
 
 
 @command
-def _why(
-    customer: Annotated[str, typer.Argument(help="Customer id, or anonymous:ID.")],
-    segment: Annotated[str, typer.Argument(help="The segment's key.")],
-    at: Annotated[str | None, typer.Option(help="An instant after the customer's last event; else now.")] = None,
-    definitions_file: Annotated[Path | None, typer.Option("--definitions", help="Another definitions file.")] = None,
-    as_json: Annotated[bool, _JSON] = False,
-) -> None:
-    """Why a customer is in a segment or not: each clause with its value, its threshold, and until when that holds."""
-    definitions = load_definitions(definitions_file)
-    rule, asked = _segment(definitions, segment), instant(at, "--at")
-    state = _state(customer)
-    now = max(clock_of(Settings())() if asked is None else asked, state.profile.seen_at)
-    holds, until = rule.judge(state.profile, now)
-    clauses = explain(rule.rule, state.profile, now, definitions.currency)
-    answer = {
-        "customer": customer,
-        "segment": segment,
-        "member": holds,
-        "at": rfc3339(now),
-        "until": None if until >= NEVER else instant_text(until),
-        "rule": " ".join(rule.when.split()),
-        "definitions_version": definitions.version,
-        "clauses": clauses,
-    }
-    if as_json:
-        print_json(answer)
-        return
-    for line in why_lines(answer):
-        out.print(line, markup=False)
-
-
-def why_lines(answer: dict[str, Any]) -> list[str]:
-    """The answer of `why` for people. Not a table: clauses are long, and none of their figures may be cut off."""
-    verb = "leaves" if answer["member"] else "may enter"
-    ending = f"{verb} at {answer['until']} if nothing else happens" if answer["until"] else "until something happens"
-    is_in = "is in" if answer["member"] else "is not in"
-    lines = [
-        f"{answer['customer']} {is_in} {answer['segment']} at {answer['at']}: {ending}",
-        f"rule: {answer['rule']}",
-    ]
-    for row in answer["clauses"]:
-        value, threshold = ("none" if row[name] is None else row[name] for name in ("value", "threshold"))
-        lines += [
-            f"  {'yes' if row['holds'] else 'no':<3}  {row['clause']}",
-            f"       value {value}, threshold {threshold}, until {row['until'] or 'something happens'}",
-        ]
-    return lines
-
-
-@command
 def _watch(
     segment: Annotated[str | None, typer.Option(help="Only this segment.")] = None,
     count: Annotated[int | None, typer.Option(help="End after so many changes.", min=1)] = None,
     seconds: Annotated[float | None, typer.Option(help="End after so long.", min=0.1)] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="From the oldest change that Kafka has.")] = False,
+    without: Annotated[
+        list[CauseKind] | None, typer.Option(help="Leave out changes of this cause; may be given again.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """The change stream, live, until Ctrl-C."""
     if segment is not None:
-        _segment(load_definitions(), segment)
-    run(_follow(segment, count, seconds, from_start=from_start, as_json=as_json))
+        segment_of(run(in_force(Settings())).latest, segment)
+    settings = Settings()
+
+    def changes() -> ChangeStream:
+        kafka, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+        return ChangeStream(kafka, prefix, from_start=from_start, without=without or ())
+
+    run(_follow(changes, segment, count, seconds, as_json=as_json))
 
 
 async def _follow(
-    segment: str | None, count: int | None, seconds: float | None, *, from_start: bool, as_json: bool
+    stream: Callable[[], ChangeStream], segment: str | None, count: int | None, seconds: float | None, *, as_json: bool
 ) -> None:
-    settings, shown = Settings(), 0
+    """Show changes; the stream is made here, where a loop runs."""
+    shown = 0
     try:
-        async with (
-            asyncio.timeout(seconds),
-            ChangeStream(settings.kafka_bootstrap_servers, settings.topic_prefix, from_start=from_start) as changes,
-        ):
+        async with asyncio.timeout(seconds), stream() as changes:
             async for change in changes:
                 if segment is not None and change.segment != segment:
                     continue
                 if as_json:
                     print_json(change.model_dump(mode="json"))
                 else:
-                    out.print(_line(change), markup=False)
+                    out.print(change_line(change), markup=False)
                 shown += 1
                 if shown == count:
                     return
@@ -208,7 +175,8 @@ async def _follow(
         return
 
 
-def _line(change: SegmentChange) -> str:
+def change_line(change: SegmentChange) -> str:
+    """A change on one line."""
     who = change.customer_id or f"anonymous:{change.anonymous_id}"
     sign = "+" if change.type == "segment.entered" else "-"
     cause = change.cause.event_type or change.cause.kind

@@ -8,6 +8,7 @@ from streams.cli import (
     demonstrating,
     documents,
     editing,
+    explaining,
     generating,
     importing,
     looking,
@@ -38,6 +39,7 @@ for group in (
     rebuilding,
     publishing,
     looking,
+    explaining,
     documents,
 ):
     group.register(app)

@@ -1,4 +1,4 @@
-"""Definitions that are changed while a real system runs: preview, apply, sweep, rollback."""
+"""Definitions that are changed while a real system runs: preview, apply, sweep, rollback; and why, then and now."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from schemas.instants import DAY, parse_rfc3339, rfc3339
 from schemas.names import ORDERS, SEGMENT_CHANGES
 from schemas.transitions import CauseKind
 from streams.state.reader import Reader
+from streams.verify.verify import verify
 from tests.integration.system import System
-from tests.integration.test_verify import sound
+from tests.integration.test_verify import settings_of, sound
 from tests.integration.test_worker import order
 from tests.stacks.isolation import FreshStack
 
@@ -211,3 +212,51 @@ async def test_what_may_not_be_applied_is_refused_in_one_line(fresh_stack: Fresh
         system.start_worker()
         await system.wait_owned()
         assert [row["version"] for row in said(system, "versions")["versions"]] == [1, 2]
+
+
+async def test_why_answers_for_now_and_for_then_and_history_tells_how_it_came(
+    fresh_stack: FreshStack, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text(OLD)
+    new.write_text(NEW)
+    async with System(fresh_stack, clock_at=str(START + 50 * DAY), definitions=str(old)) as system:
+        system.start_worker()
+        await system.wait_owned()
+        for number in range(3):
+            system.send_all(ORDERS, {"ann": order("ann", START + number * DAY, number)})
+        await system.wait_applied(START + 50 * DAY)
+
+        now = said(system, "why", "ann", "away")
+        assert (now["member"], now["changes_at"], now["unless"]) == (False, rfc3339(START + 92 * DAY), ["orders"])
+        assert now["definitions_version"] == 1
+        assert [event["id"] for event in now["clauses"][0]["events"]] == ["o-ann-0", "o-ann-1", "o-ann-2"]
+
+        then = said(system, "why", "ann", "loyal", "--at", rfc3339(START + DAY))
+        assert (then["member"], then["events_from"], then["needs"]) == (False, "kafka", "orders.count >= 3")
+        assert then["clauses"][0]["value"] == 2
+        assert [event["id"] for event in then["clauses"][0]["events"]] == ["ann-0", "ann-1"]
+        later = said(system, "why", "ann", "loyal", "--at", rfc3339(START + 2 * DAY))
+        assert later["member"]
+        named = said(system, "why", "ann", "loyal", "--events")
+        assert [event["id"] for event in named["clauses"][0]["events"]] == ["ann-0", "ann-1", "ann-2"]
+
+        said(system, "apply", str(new))
+        await system.wait_applied(START + 50 * DAY)
+        assert said(system, "why", "ann", "away")["changes_at"] == rfc3339(START + 62 * DAY)
+        gone = system.run("why", "ann", "buyer")
+        assert gone.returncode == 1
+        assert b"unknown segment 'buyer'" in gone.stderr
+        assert said(system, "why", "ann", "buyer", "--at", rfc3339(START + DAY))["definitions_version"] == 1
+
+        lines = system.run("history", "ann", "--json").stdout.splitlines()
+        told = [orjson.loads(line) for line in lines]
+        assert [(row["type"][8:], row["segment"], row["cause"]["kind"]) for row in told] == [
+            ("entered", "buyer", "event"),
+            ("entered", "loyal", "event"),
+            ("exited", "buyer", "definition"),
+        ]
+        assert len(system.run("history", "ann", "--limit", "1").stdout.splitlines()) == 1
+        assert system.run("history", "nobody").returncode == 1
+        report = await verify(settings_of(system))
+        assert report.ok, "\n".join(report.lines())

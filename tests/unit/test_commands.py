@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from schemas.instants import DAY, rfc3339
 from schemas.transitions import SegmentChange
-from streams.cli.looking import why_lines
+from streams.cli.explaining import why_lines
 from streams.cli.main import app
 from streams.sources.shop import ShopPlan, lines
 
@@ -175,16 +176,26 @@ def test_a_bad_setting_is_one_line_with_its_variable(
 
 
 def test_why_cuts_nothing_off_however_narrow_the_terminal_is() -> None:
-    clause = {"clause": "since(orders.last_at) >= days(30)", "value": "2d 10h", "threshold": "30d", "holds": False}
-    answer = {"customer": "ann", "segment": "vip", "member": False, "at": "2026-01-01T00:00:00Z"}
-    told = {"until": "2026-04-28T13:15:08.354Z"}
-    assert why_lines(
-        {**answer, **told, "rule": "…", "clauses": [clause | told, clause | {"value": None, "until": None}]}
-    ) == [
-        "ann is not in vip at 2026-01-01T00:00:00Z: may enter at 2026-04-28T13:15:08.354Z if nothing else happens",
-        "rule: …",
+    clause: dict[str, Any] = {"clause": "since(orders.last_at) >= days(30)", "value": "2d 10h", "threshold": "30d"}
+    clause["holds"] = False
+    ahead: dict[str, Any] = {
+        "changes_at": "2026-04-28T13:15:08.354Z",
+        "not_before": None,
+        "turning": [clause["clause"]],
+    }
+    answer = ahead | {"customer": "ann", "segment": "vip", "member": False, "at": "2026-01-01T00:00:00Z"}
+    answer |= {"unless": ["orders"], "needs": clause["clause"], "rule": "…", "definitions_version": 3}
+    behind = [{"type": "order", "id": "o-1", "occurred_at": "2025-12-30T00:00:00Z"}]
+    first = clause | {"until": "2026-04-28T13:15:08.354Z", "events": behind}
+    second = clause | {"value": None, "until": None, "events": []}
+    assert why_lines({**answer, "clauses": [first, second]}) == [
+        "ann is not in vip at 2026-01-01T00:00:00Z",
+        f"  would enter at {ahead['changes_at']}, by since(orders.last_at) >= days(30), unless there are orders before",
+        "  would enter when since(orders.last_at) >= days(30)",
+        "rule of version 3: …",
         "  no   since(orders.last_at) >= days(30)",
         "       value 2d 10h, threshold 30d, until 2026-04-28T13:15:08.354Z",
+        "       behind it: order o-1",
         "  no   since(orders.last_at) >= days(30)",
         "       value none, threshold 30d, until something happens",
     ]
