@@ -202,7 +202,7 @@ class Simulation:
 
     def _heartbeat(self, worker: Worker) -> None:
         """A member that was dropped learns of it, and joins anew."""
-        if worker.process.alive and not worker.process.paused and not self.group.knows(worker):
+        if worker.process.alive and not worker.process.paused and worker.has_joined and not self.group.knows(worker):
             self.group.join(worker)
 
     def _heal(self) -> None:

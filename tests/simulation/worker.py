@@ -175,6 +175,8 @@ class Worker:
         self.app.crashes = self._crashes
         self.queues = {topic: Queue(self.consumer, world.plan.room) for topic in INPUTS}
         self._recover = asyncio.Event()
+        self.has_joined = False
+        """Whether it has ever been in the group; before that there is nothing that it could be dropped from."""
 
     def start(self) -> None:
         """Have everything run that Faust runs, and join the group."""
@@ -191,6 +193,7 @@ class Worker:
         await self.program.versions.refresh()
         for task in (self.program.look_at_dues(), self.program.follow_definitions(), self.program.sweep()):
             self._run(task)
+        self.has_joined = True
         self._group.join(self)
 
     def _crashes(self, error: BaseException) -> None:
