@@ -125,14 +125,14 @@ Our worker reads `bench/mini.toml` and has every guarantee on: each commit holds
 Redis with an append-only file. It keeps whole profiles and sends whole changes, with evidence. The peers
 (`bench/peers/`) keep seven fields of a customer and send seven fields of a change, so they have less to do. They read
 all events from one topic, in order. Ours reads them from its three topics, as a shop would have them, and once more
-from one topic, as the peers do.
+from one topic, as the peers do. Java programs may use 1 GiB of heap, Flink 2.
 
 Steady is the second half of the events; a whole run goes from the first event until Kafka has every change (with
 transactions: until none is open). The changes on the topic are compared with an oracle's (`bench/mini.py`), each
 customer's one after the other: *astray* counts the customers of whom they differ, *misplaced* the memberships at the
 end that do. From one topic nothing may differ. From three, an order can be applied before an earlier addition to the
 cart is: that event is *late*, and customers who would have come and gone in between never do; so changes may be fewer
-and customers astray, but never a membership misplaced. The goals take the worse of our two rows. A program with fewer
+and customers astray, but no membership may be misplaced. The goals take the worse of our two rows. A program with fewer
 events than the others is slow: it gets the same in small, fewer customers with as many events each."""
 
 
