@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.05
 """Seconds that a shard with a backlog waits for a topic that lags."""
+LOOK = 0.01
+"""Seconds between two looks at how much Kafka has that is not applied yet."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Shard:
         self._waiting: list[Waiting] = []
         self._closed = False
         self._arrived = asyncio.Event()
+        self._lag, self._looked_at = 0, -LOOK
         self.applied = 0
         """Records applied since the shard was opened."""
 
@@ -291,13 +294,23 @@ class Shard:
         ordered and never came back, only because the topic of the orders is the shortest.
         """
         end = asyncio.get_running_loop().time() + PATIENCE
-        while self._backlog() > self._limits.batch and self._is_behind():
+        while self._has_backlog() and self._is_behind():
             self._arrived.clear()
             left = end - asyncio.get_running_loop().time()
             try:
                 await asyncio.wait_for(self._arrived.wait(), left)
             except TimeoutError:
                 return
+
+    def _has_backlog(self) -> bool:
+        """Whether more than a commit's worth of records waits, here or in Kafka; looked at every so often."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._looked_at + LOOK:
+            self._looked_at, self._lag = now, 0
+            for topic, offset in self._offsets.items():
+                end = self._ports.inputs.end(topic, self.number)
+                self._lag += max(0, end - offset) if end is not None else 0
+        return self._lag > self._limits.batch or self._backlog() > self._limits.batch
 
     def _backlog(self) -> int:
         return sum(len(waiting.batch.records) - waiting.taken for waiting in self._waiting)
@@ -313,7 +326,7 @@ class Shard:
         pieces: list[Piece] = []
         cut: set[str] = set()
         room, positions = self._limits.batch, dict(self._offsets)
-        horizon = self._horizon() if self._backlog() > room else None
+        horizon = self._horizon() if self._has_backlog() else None
         for waiting in list(self._waiting):
             batch, first = waiting.batch, waiting.taken
             if batch.topic in cut:
@@ -342,11 +355,17 @@ class Shard:
                 break
         return pieces
 
-    def _horizon(self) -> int:
-        """The time of production up to which about a commit's worth of records waits; at least the first of all."""
+    def _horizon(self) -> int | None:
+        """With a backlog: the time of production up to which records are taken now, the first of all at least.
+
+        That is about a commit's worth of them, and nothing later than the last that has come of a topic of which Kafka
+        has more. None: all of them.
+        """
         waiting = [(row.batch.records, row.taken) for row in self._waiting if row.taken < len(row.batch.records)]
+        if not waiting:
+            return None
         low = min(_produced_at(records[taken]) for records, taken in waiting)
-        high = max(_produced_at(records[-1]) for records, _taken in waiting)
+        high = max(low, min([max(_produced_at(records[-1]) for records, _taken in waiting), *self._edges()]))
         while low < high:
             middle = (low + high + 1) // 2
             count = sum(bisect_right(records, middle, taken, key=_produced_at) - taken for records, taken in waiting)
@@ -355,6 +374,16 @@ class Shard:
             else:
                 low = middle
         return low
+
+    def _edges(self) -> list[int]:
+        """When the last record was produced that waits of a topic, for topics of which Kafka has more."""
+        last = {row.batch.topic: row.batch for row in self._waiting if row.batch.epoch == self.epoch}
+        ends = {topic: self._ports.inputs.end(topic, self.number) for topic in last}
+        return [
+            _produced_at(batch.records[-1])
+            for topic, batch in last.items()
+            if batch.records and (ends[topic] or 0) > batch.end
+        ]
 
     async def _process(self, pieces: list[Piece]) -> None:
         reading = Reading()

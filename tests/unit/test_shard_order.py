@@ -133,8 +133,24 @@ async def test_a_topic_that_does_not_come_holds_nobody_up_for_long() -> None:
     assert shard.commits == [[("site-events", 0, 3)], [("site-events", 3, 4)]]
 
 
+async def test_a_short_topic_that_came_whole_waits_for_a_long_one_of_which_kafka_has_more() -> None:
+    shard = Recorded(Ends(orders=3, site_events=100), batch=3)
+    await shard.open()
+    orders = asyncio.ensure_future(shard.process(batch(shard, "orders", [order(n, 1_000 * n) for n in range(3)])))
+    for _turn in range(20):
+        await asyncio.sleep(0)
+    assert shard.commits == []
+    await shard.process(batch(shard, "site-events", [page(n, 500 + n) for n in range(4)]))
+    await orders
+    assert shard.commits[:3] == [
+        [("orders", 0, 1), ("site-events", 0, 2)],
+        [("site-events", 2, 4)],
+        [("orders", 1, 3)],
+    ]
+
+
 async def test_a_few_events_wait_for_nobody() -> None:
-    shard = Recorded(Ends(orders=2, site_events=2), batch=3)
+    shard = Recorded(Ends(orders=1, site_events=2), batch=3)
     await shard.open()
     started = asyncio.get_running_loop().time()
     await shard.process(batch(shard, "site-events", [page(0, 0), page(1, 1)]))
