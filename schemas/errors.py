@@ -46,6 +46,10 @@ class DefinitionsError(SchemaError):
         self.faults = faults
 
 
+class ParametersError(SchemaError):
+    """Model parameters that cannot be used."""
+
+
 class TwinError(SchemaError):
     """A model that has no fast form, because it has a rule that `schemas.twins` does not know."""
 

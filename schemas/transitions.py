@@ -26,6 +26,7 @@ class CauseKind(StrEnum):
     TIME = "time"
     LATE_EVENT = "late_event"
     DEFINITION = "definition"
+    MODEL = "model"
     REBUILD = "rebuild"
 
 
@@ -83,6 +84,9 @@ class SegmentChange(BaseModel):
     emitted_at: When = Field(description="Wall clock of the classifier.")
     cause: Cause
     definitions_version: int
+    model_version: int | None = Field(
+        None, description="Of the parameters of `predicted.*`; null: none are published, and predictions have no value."
+    )
     memberships: list[Id] = Field(description="All segments of the customer after this change, sorted.")
     profile: ProfileSummary
     evidence: list[Evidence]

@@ -23,6 +23,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from tests.oracle_predictions import Models, Purchase, prediction_rules
+
 Event = dict[str, Any]
 """One event; within this module after `_known`, its `occurred_at` is an instant."""
 
@@ -48,8 +50,13 @@ SEGMENTS = (
     "delivery_issue",
     "pricing_complaint",
     "unhappy",
+    "likely_to_churn",
+    "likely_to_buy",
+    "predicted_high_ltv",
 )
 """Every segment that this module knows."""
+PREDICTED = SEGMENTS[-3:]
+"""Those that are empty without parameters of the models."""
 
 _VISIT_GAP = 30 * MINUTE
 _AGES = (60 * MINUTE, 7 * DAY, 30 * DAY, 90 * DAY, 120 * DAY, 180 * DAY, 365 * DAY)  # every age that a rule asks about
@@ -66,25 +73,30 @@ _SITE = (
 )
 
 
-def members(events: Iterable[Event], as_of: int) -> dict[str, list[str]]:
+def members(events: Iterable[Event], as_of: int, models: Models | None = None) -> dict[str, list[str]]:
     """For every segment the sorted profile ids that are in it at the instant `as_of`."""
     of_profile: dict[str, list[Event]] = {}
     for event in events:
         of_profile.setdefault(profile_id(event), []).append(event)
-    found = {profile: membership(own, as_of) for profile, own in of_profile.items()}
+    found = {profile: membership(own, as_of, models) for profile, own in of_profile.items()}
     return {key: sorted(profile for profile, keys in found.items() if key in keys) for key in SEGMENTS}
 
 
-def membership(events: Iterable[Event], as_of: int) -> set[str]:
-    """The segments that one customer is in at the instant `as_of`, from that customer's events in any order."""
+def membership(events: Iterable[Event], as_of: int, models: Models | None = None) -> set[str]:
+    """The segments that one customer is in at the instant `as_of`, from that customer's events in any order.
+
+    Without `models`, the parameters of the predictions, nobody is in a segment that asks for one.
+    """
     known = _known(events, as_of)
-    orders, spend = _orders(known)
+    purchases, spend = _orders(known)
+    orders = [at for at, _value in purchases]
     answers = (
         _order_rules(orders, spend, as_of)
         | _engagement_rules(known, orders, as_of)
         | _cart_rules(known, orders, as_of)
         | _email_rules(known, orders, as_of)
         | _support_rules(known, as_of)
+        | prediction_rules(purchases, as_of, models)
     )
     return {key for key, holds in answers.items() if holds}
 
@@ -209,8 +221,8 @@ def _is_within(at: int | None, window: int, as_of: int) -> bool:
     return at is not None and as_of - at < window
 
 
-def _orders(known: list[Event]) -> tuple[list[int], int]:
-    """When the orders that count were placed, and the lifetime spend."""
+def _orders(known: list[Event]) -> tuple[list[Purchase], int]:
+    """The orders that count, each with what was paid for it in the end, and the lifetime spend."""
     placed = _smallest_of_each("order_id", _of(known, "order.placed"), _by_total)
     refunds = _smallest_of_each("refund_id", _of(known, "order.refunded"), _by_amount)
     cancelled = {event["order_id"] for event in _of(known, "order.cancelled")}
@@ -226,7 +238,7 @@ def _orders(known: list[Event]) -> tuple[list[int], int]:
         returned = [minor_units(refund["amount"]) for refund in refunds if refund.get("order_id") == order_id]
         spend += amount
         if not returned or sum(returned) < amount:
-            counted.append(order["occurred_at"])
+            counted.append((order["occurred_at"], amount - sum(returned)))
     spend -= sum(minor_units(refund["amount"]) for refund in refunds if refund.get("order_id") not in cancelled)
     return counted, spend
 

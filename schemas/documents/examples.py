@@ -103,6 +103,7 @@ _CHANGE = {
     "emitted_at": "2026-05-30T18:06:10.331Z",
     "cause": {"kind": "time", "event_id": None, "event_type": None, "occurred_at": None},
     "definitions_version": 1,
+    "model_version": None,
     "memberships": ["first_time_buyer", "lapsed", "one_time_shopper"],
     "profile": {
         "orders": 1,

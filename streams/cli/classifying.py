@@ -13,7 +13,16 @@ from rich.table import Table
 from schemas.errors import UndecodableError
 from schemas.instants import Instant, rfc3339
 from schemas.wire import decode
-from streams.cli.common import command, err, instant, load_definitions, out, print_json, progress
+from streams.cli.common import (
+    command,
+    err,
+    instant,
+    load_definitions,
+    load_parameters,
+    out,
+    print_json,
+    progress,
+)
 from streams.clock import wall_clock
 from streams.core.admission import admit
 from streams.core.changes import change_json
@@ -60,6 +69,10 @@ class Log:
 def _classify(
     file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; plain or .gz; '-' is standard input.")],
     definitions_file: Annotated[Path | None, typer.Option("--definitions", help="Another definitions file.")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Parameters for predicted.*, as segments fit --out and segments models --out write them."),
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option(help="The instant to answer for; that of the last event if not given.")
     ] = None,
@@ -77,7 +90,7 @@ def _classify(
     """
     if changes == members == PIPE:
         raise typer.BadParameter("only one of --changes and --members can be standard output")
-    definitions = load_definitions(definitions_file)
+    definitions = load_definitions(definitions_file, load_parameters(models))
     until = instant(as_of, "--as-of")
     log = Log()
     run = Replay(definitions)

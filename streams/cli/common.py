@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from schemas.errors import SchemaError
 from schemas.instants import Instant, parse_rfc3339
+from schemas.parameters import ModelParameters, read_parameters
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.errors import CoreError
 from streams.kafka.errors import KafkaSideError
@@ -32,6 +34,9 @@ OK, FAULT, UNREACHABLE = 0, 1, 3
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_KNOWN = (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError)
+"""Errors whose message is for people."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +55,7 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
         except OSError as error:
             err.print(f"{error.filename or 'system'}: {error.strerror or error}", style="red", markup=False)
             raise typer.Exit(FAULT) from None
-        except (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError) as error:
+        except _KNOWN as error:
             err.print(str(error), style="red", markup=False)
             raise typer.Exit(FAULT) from None
         except ValidationError as error:
@@ -93,14 +98,25 @@ def instant(text: str | None, option: str) -> Instant | None:
         raise typer.BadParameter(message, param_hint=option) from None
 
 
-def load_definitions(path: Any = None) -> Definitions:
-    """The definitions of a file, or those of the settings.
+def load_definitions(path: Any = None, parameters: ModelParameters | None = None) -> Definitions:
+    """The definitions of a file, or those of the settings, their predictions made with some parameters.
 
     Raises:
         DefinitionsError: they have faults.
+        ParametersError: the parameters are of another currency.
         OSError: the file cannot be read.
     """
-    return compile_definitions((path or Settings().definitions_path()).read_text())
+    return compile_definitions((path or Settings().definitions_path()).read_text(), parameters)
+
+
+def load_parameters(path: Path | None) -> ModelParameters | None:
+    """The model parameters of a file; None without one.
+
+    Raises:
+        ParametersError: it holds none.
+        OSError: it cannot be read.
+    """
+    return None if path is None else read_parameters(path.read_bytes(), str(path))
 
 
 def print_json(value: Any, *, to_stderr: bool = False) -> None:

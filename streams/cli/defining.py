@@ -10,7 +10,7 @@ from schemas.errors import DefinitionsError
 from streams.cli.common import FAULT, command, err, load_definitions, out, print_json
 from streams.cli.running import check_running
 from streams.core.definitions import Definitions
-from streams.core.language.catalogue import FIELDS, FUNCTIONS, SERIES
+from streams.core.language.catalogue import FIELDS, FUNCTIONS, PREDICTIONS, SERIES
 from streams.settings import Settings
 
 
@@ -72,7 +72,7 @@ def _catalogue() -> dict[str, Any]:
     return {
         "fields": {
             name: {"kind": entry.kind, "unit": entry.unit, "meaning": entry.meaning, "from": entry.source}
-            for name, entry in FIELDS.items()
+            for name, entry in (FIELDS | PREDICTIONS).items()
         },
         "series": {name: {"values": row.values, "meaning": row.meaning} for name, row in SERIES.items()},
         "functions": FUNCTIONS,
@@ -84,7 +84,7 @@ def _print_catalogue() -> None:
     fields = Table(title="Fields")
     for column in ("name", "kind", "unit", "meaning", "from"):
         fields.add_column(column)
-    for name, entry in FIELDS.items():
+    for name, entry in (FIELDS | PREDICTIONS).items():
         fields.add_row(name, entry.kind, entry.unit, entry.meaning, entry.source)
     series = Table(title="Series")
     for column in ("name", "values", "meaning"):

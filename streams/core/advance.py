@@ -28,10 +28,11 @@ from schemas.instants import Instant
 from streams.core.money import Rates
 from streams.core.profile import AFTER_TIES, MAX_ATTRIBUTES, Order, Profile
 
-ORDERS, CART, SITE, VISITS, ENGAGED, EMAIL, SUPPORT, ATTRIBUTES, SEEN = (1 << bit for bit in range(9))
+ORDERS, CART, SITE, VISITS, ENGAGED, EMAIL, SUPPORT, ATTRIBUTES, SEEN, MODELS = (1 << bit for bit in range(10))
 """Groups of facts, as a bit set: what a rule reads, and what an event touches. `SITE` is when the customer was last on
-the site, `VISITS` which visits there were, `ENGAGED` when they last did anything on the site or with our mail."""
-ALL = (1 << 9) - 1
+the site, `VISITS` which visits there were, `ENGAGED` when they last did anything on the site or with our mail. `MODELS`
+are the parameters of predictions, which no event touches."""
+ALL = (1 << 10) - 1
 
 Advance = Callable[[Profile, Any, Rates], int]
 

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from schemas.definitions import DefinitionsFile, parse_definitions
-from schemas.errors import DefinitionsError
+from schemas.errors import DefinitionsError, ParametersError
 from schemas.instants import Instant
+from schemas.parameters import ModelParameters
 from schemas.places import find, place
-from streams.core.advance import ALL
+from streams.core.advance import ALL, MODELS
 from streams.core.errors import Fault, RuleError
 from streams.core.language.catalogue import unknown
 from streams.core.language.parse import parse_rule
@@ -17,6 +19,7 @@ from streams.core.language.rule import Rule
 from streams.core.language.source import Source
 from streams.core.language.verdict import Judge
 from streams.core.money import Rates
+from streams.core.predict.predictor import Predictor
 
 MAX_CHAIN = 16
 """How long a chain of segments may be of which each refers to the next."""
@@ -92,11 +95,15 @@ class Rejudges(dict[int, Rejudge | None]):
 
 @dataclass(frozen=True)
 class Definitions:
-    """A version of all segments."""
+    """A version of all segments, and of the parameters that their predictions are made with."""
 
     version: int
     segments: tuple[Segment, ...]
     rates: Rates
+    parameters: ModelParameters | None = None
+    """None: no prediction has a value."""
+    is_refitted: bool = False
+    """New parameters made it a version of its own."""
     positions: dict[str, int] = field(init=False)
     """The position of each segment by its key."""
     rejudges: "Rejudges" = field(init=False)
@@ -108,6 +115,21 @@ class Definitions:
         object.__setattr__(self, "rejudges", Rejudges(self.segments))
 
     @property
+    def predicts(self) -> bool:
+        """Whether any rule asks for a prediction."""
+        return any(segment.rule.groups & MODELS for segment in self.segments)
+
+    @property
+    def model_version(self) -> int | None:
+        """The version of the parameters; None: there are none."""
+        return None if self.parameters is None else self.parameters.version
+
+    @cached_property
+    def model_json(self) -> str:
+        """The same as JSON."""
+        return "null" if self.parameters is None else str(self.parameters.version)
+
+    @property
     def currency(self) -> str:
         """The currency that profiles count in."""
         return self.rates.base
@@ -117,14 +139,20 @@ class Definitions:
         return next((segment for segment in self.segments if segment.key == key), None)
 
 
-def compile_definitions(text: str) -> Definitions:
-    """Definitions from the text of a file.
+def compile_definitions(text: str, parameters: ModelParameters | None = None) -> Definitions:
+    """Definitions from the text of a file, their predictions made with some parameters.
 
     Raises:
+        ParametersError: the parameters are of another currency.
         DefinitionsError: every fault of every rule, as "line 12 column 9: [segments.vip] when: …".
     """
     file = parse_definitions(text)
-    compiler = _Compiler(file, text)
+    base = file.currency.base
+    if parameters is not None and parameters.currency != base:
+        raise ParametersError(
+            f"these parameters were fitted in {parameters.currency}, and the definitions count in {base}; fit anew"
+        )
+    compiler = _Compiler(file, text, None if parameters is None else Predictor(parameters))
     segments = []
     for key, definition in file.segments.items():
         rule = compiler.compiled(key)
@@ -132,14 +160,15 @@ def compile_definitions(text: str) -> Definitions:
             segments.append(Segment(key, definition.title, definition.when, rule))
     if compiler.faults:
         raise DefinitionsError(compiler.faults)
-    return Definitions(file.version, tuple(segments), Rates.of(file.currency))
+    return Definitions(file.version, tuple(segments), Rates.of(file.currency), parameters)
 
 
 class _Compiler:
     """Compiles each rule once, those that it refers to first, and collects the faults."""
 
-    def __init__(self, file: DefinitionsFile, text: str) -> None:
+    def __init__(self, file: DefinitionsFile, text: str, predictor: Predictor | None) -> None:
         self.file = file
+        self.predictor = predictor
         self.text = text
         self.rules: dict[str, Rule | None] = {}
         self.path: list[str] = []
@@ -156,7 +185,7 @@ class _Compiler:
             self.chains[key] = self.weights[key] = 1
             when = self.file.segments[key].when
             try:
-                self.rules[key] = parse_rule(when, self.lookup, self.file.currency.base)
+                self.rules[key] = parse_rule(when, self.lookup, self.file.currency.base, self.predictor)
             except RuleError as error:
                 self.rules[key] = None
                 self.faults.append(_place(self.text, key, when, error.fault))

@@ -72,6 +72,8 @@ class Orders:
     last_at: Instant | None = None
     """When the latest order that counts was placed."""
     packed: bytes | None = _packed()
+    purchases: Any = field(default=None, compare=False, repr=False)
+    """`streams.core.predict.purchases.Purchases`, once a rule has asked for them; None: they have changed since."""
 
     def derive(self) -> None:
         """Work out anew what counts and what was spent."""
@@ -102,7 +104,7 @@ class Orders:
         self._sum_up()
 
     def _sum_up(self) -> None:
-        counting, self.packed = self.counting, None
+        counting, self.packed, self.purchases = self.counting, None, None
         self.count = count = len(counting)
         if count:
             self.average, self.first_at, self.last_at = self.spend / count, counting[0][0], counting[-1][0]

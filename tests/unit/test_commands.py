@@ -50,7 +50,7 @@ def test_the_shipped_definitions_have_no_fault() -> None:
     assert result.exit_code == 0
     answer = orjson.loads(result.stdout)
     assert answer["ok"]
-    assert len(answer["segments"]) == 18
+    assert len(answer["segments"]) == 21
 
 
 def test_every_fault_is_named_with_its_line_and_column_and_the_nearest_name(tmp_path: Path) -> None:
@@ -153,6 +153,7 @@ def test_lines_that_are_no_events_are_counted_by_reason(tmp_path: Path) -> None:
 def test_the_catalogue_is_there_for_programs() -> None:
     catalogue = orjson.loads(run("check", "--catalogue", "--json").stdout)
     assert catalogue["fields"]["orders.spend"]["kind"] == "money"
+    assert catalogue["fields"]["predicted.alive"]["unit"] == "probability"
     assert catalogue["series"]["orders"]["values"] == {"total": "money"}
     assert catalogue["functions"]["since"].startswith("since(instant)")
 

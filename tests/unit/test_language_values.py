@@ -2,10 +2,12 @@
 
 import pytest
 
+from schemas.errors import ParametersError
 from schemas.instants import DAY, MINUTE, NEVER
 from streams.core.definitions import compile_definitions
 from streams.core.language.explain import explain
 from streams.core.profile import Profile
+from tests.models import CDNOW, parameters
 from tests.properties.logs import fed
 from tests.scenarios.events import START, added, bought, contacted, event, mailed, rated, refunded, viewed
 
@@ -112,12 +114,39 @@ def explain_all(rule: str, text: str, profile: Profile) -> list[dict[str, object
         'attribute("country") in ("GB",)',
         "is_set(cart.updated_at)",
         "since(profile.seen_at) >= days(0)",
+        "predicted.alive < 2",
+        "predicted.alive >= 0",
+        "predicted.order_value > 0",
+        "predicted.orders(days(30)) >= 0",
+        "predicted.lifetime_value(days(30)) >= 0",
+        "is_set(predicted.alive)",
     ],
 )
 def test_a_missing_value_makes_a_comparison_false_and_its_opposite_true(rule: str) -> None:
     for text, expected in ((rule, False), (f"not ({rule})", True)):
         definitions = compile_definitions(f"[segments.s]\ntitle = 'S'\nwhen = '''{text}'''\n")
         assert definitions.segments[0].judge(Profile("ann"), _NOW) == (expected, NEVER)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "is_set(predicted.alive) and is_set(predicted.lifetime_value(days(365))) and 2 > predicted.alive >= 1",
+        "predicted.order_value - 1 * orders.average > -20 and not predicted.order_value < 2 * 10",
+        "predicted.orders(days(365)) > 0.5 and 500 > predicted.lifetime_value(hours(24), discount=0) > 0",
+    ],
+)
+def test_a_prediction_needs_parameters_and_an_order_and_is_a_term_like_any_other(rule: str) -> None:
+    text = f"[segments.s]\ntitle = 'S'\nwhen = '{rule}'\n"
+    profile = fed([bought(0, "o1", 50_00)], compile_definitions(text))[0].profile
+    assert compile_definitions(text, CDNOW).segments[0].judge(profile, START)[0]
+    assert not compile_definitions(text).segments[0].judge(profile, START)[0]
+    assert not compile_definitions(text, CDNOW).segments[0].judge(Profile("ann"), START)[0]
+
+
+def test_parameters_of_another_currency_are_refused() -> None:
+    with pytest.raises(ParametersError, match="fitted in USD, and the definitions count in GBP"):
+        compile_definitions("[segments.s]\ntitle = 'S'\nwhen = 'True'\n", parameters(currency="USD"))
 
 
 def test_a_bucket_is_stable_and_differs_between_names_and_customers() -> None:

@@ -9,11 +9,23 @@ from typing import Any, Protocol
 
 from schemas.instants import DAY, HOUR, MINUTE, NEVER, Duration, Instant
 from streams.core.errors import RuleError
-from streams.core.language.catalogue import ATTRIBUTE_GROUP, FUNCTIONS, MAX_LAST, SERIES, Entry, SeriesEntry, unknown
+from streams.core.language import predictions
+from streams.core.language.catalogue import (
+    ATTRIBUTE_GROUP,
+    DISCOUNT,
+    FUNCTIONS,
+    LONGEST_HORIZON,
+    MAX_LAST,
+    SERIES,
+    Entry,
+    SeriesEntry,
+    unknown,
+)
 from streams.core.language.rule import Rule
 from streams.core.language.source import Answer, Source
 from streams.core.language.terms import (
     Count,
+    Falling,
     Kind,
     Literal,
     Since,
@@ -23,6 +35,7 @@ from streams.core.language.terms import (
     literal,
     since,
 )
+from streams.core.predict.predictor import Predictor
 from streams.core.profile import Profile
 
 DECIMALS = 9
@@ -47,6 +60,10 @@ class Parser(Protocol):
     @property
     def lookup(self) -> Callable[[str], Rule]:
         """Rules of other segments."""
+
+    @property
+    def predictor(self) -> Predictor | None:
+        """What predicts; None without parameters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +117,7 @@ def arithmetic(text: str, a: Term, symbol: str, b: Term) -> Term:
     Raises:
         TypeError: with a sentence: the kinds do not go together.
     """
-    if any(isinstance(term, Count) and term.most < NEVER for term in (a, b)):
-        raise TypeError(f"'{text}': compare a count of visits or contacts directly; the profile keeps only so many")
+    _check_operands(text, a, b)
     kind = _result_kind(a.kind, symbol, b.kind)
     if kind is None:
         raise TypeError(f"'{text}': a {a.kind} {symbol} a {b.kind} means nothing")
@@ -129,6 +145,18 @@ def arithmetic(text: str, a: Term, symbol: str, b: Term) -> Term:
         return min(a.next_change(profile, now), b.next_change(profile, now))
 
     return Term(kind, text, a.groups | b.groups, read, next_change)
+
+
+def _check_operands(text: str, *terms: Term) -> None:
+    """Whether terms may be calculated with.
+
+    Raises:
+        TypeError: with a sentence: one may not.
+    """
+    if any(isinstance(term, Count) and term.most < NEVER for term in terms):
+        raise TypeError(f"'{text}': compare a count of visits or contacts directly; the profile keeps only so many")
+    if any(isinstance(term, Falling) for term in terms):
+        raise TypeError(f"'{text}': compare a prediction directly with a number; then it is known when that changes")
 
 
 _APPLY: dict[str, Callable[[Any, Any], Any]] = {
@@ -200,7 +228,7 @@ def _is_set(parser: Parser, node: ast.Call) -> Term:
     def read(profile: Profile, now: Instant) -> bool:
         return term.read(profile, now) is not None
 
-    moves = constant_in_time if isinstance(term, Since) else term.next_change  # an age changes, but does not vanish
+    moves = constant_in_time if isinstance(term, Since | Falling) else term.next_change  # such do not vanish
     return Term(Kind.TRUTH, parser.source(node), term.groups, read, moves)
 
 
@@ -330,6 +358,28 @@ def _attribute(parser: Parser, node: ast.Call) -> Term:
     return Term(Kind.ANY, parser.source(node), ATTRIBUTE_GROUP, read)
 
 
+def _horizon(parser: Parser, node: ast.Call, argument: ast.expr) -> Duration:
+    horizon: Duration = _literal(parser, argument, Kind.DURATION, "a duration such as days(30)")
+    if not 0 < horizon <= LONGEST_HORIZON:
+        raise parser.fail(node, f"predictions look ahead at most {LONGEST_HORIZON // DAY} days, and not 0")
+    return horizon
+
+
+def _predicted_orders(parser: Parser, node: ast.Call) -> Term:
+    (argument,), _ = _arguments(parser, node, 1)
+    return predictions.orders(parser.source(node), parser.predictor, _horizon(parser, node, argument))
+
+
+def _predicted_lifetime_value(parser: Parser, node: ast.Call) -> Term:
+    (argument,), named = _arguments(parser, node, 1, ("discount",))
+    horizon, discount = _horizon(parser, node, argument), DISCOUNT
+    if "discount" in named:
+        discount = _literal(parser, named["discount"], Kind.NUMBER, "a number such as 0.1")
+        if not 0 <= discount <= 1:
+            raise parser.fail(named["discount"], "a discount is what a year takes off: from 0 to 1")
+    return predictions.lifetime_value(parser.source(node), parser.predictor, horizon, discount)
+
+
 _CALLS: dict[str, Callable[[Parser, ast.Call], Term]] = {
     "since": _since,
     "days": _duration(DAY),
@@ -342,4 +392,6 @@ _CALLS: dict[str, Callable[[Parser, ast.Call], Term]] = {
     "segment": _segment,
     "bucket": _bucket,
     "attribute": _attribute,
+    "predicted.orders": _predicted_orders,
+    "predicted.lifetime_value": _predicted_lifetime_value,
 }

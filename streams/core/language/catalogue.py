@@ -11,7 +11,9 @@ from operator import attrgetter
 
 from schemas.instants import DAY, NEVER, Duration, Instant
 from streams.core.advance import ATTRIBUTES, CART, EMAIL, ENGAGED, ORDERS, SEEN, SITE, SUPPORT, VISITS
-from streams.core.language.terms import Kind, Series
+from streams.core.language import predictions
+from streams.core.language.terms import Kind, Series, Term
+from streams.core.predict.predictor import Predictor
 from streams.core.profile import MAX_CONTACTS, Profile
 
 MAX_WINDOW: Duration = 90 * DAY
@@ -134,6 +136,38 @@ FIELDS: dict[str, FieldEntry] = {
 
 
 @dataclass(frozen=True)
+class PredictionEntry:
+    """What the models say of a customer; missing without published parameters, and for who has bought nothing."""
+
+    kind: Kind
+    unit: str
+    meaning: str
+    source: str
+    build: Callable[[str, Predictor | None], Term]
+
+
+PREDICTIONS: dict[str, PredictionEntry] = {
+    "predicted.alive": PredictionEntry(
+        Kind.NUMBER,
+        "probability",
+        "that somebody who bought is still a customer; 1 after one purchase; falls with time",
+        "segments fit (BG/NBD), order.placed, order.cancelled, order.refunded",
+        predictions.alive,
+    ),
+    "predicted.order_value": PredictionEntry(
+        Kind.MONEY,
+        "base currency",
+        "what the next order is expected to be worth",
+        "segments fit (Gamma-Gamma), as orders.spend",
+        predictions.order_value,
+    ),
+}
+LONGEST_HORIZON: Duration = 3_650 * DAY
+DISCOUNT = 0.1
+"""Where a rule names no other."""
+
+
+@dataclass(frozen=True)
 class Entry:
     """One entry of a series."""
 
@@ -216,6 +250,10 @@ FUNCTIONS: dict[str, str] = {
     "segment": 'segment("key"): whether the customer is in another segment',
     "bucket": 'bucket("name"): a stable number in [0, 1) of a customer and a name, for experiments and holdouts',
     "attribute": 'attribute("name"): what customer.updated said last; text, number or truth',
+    "predicted.orders": "predicted.orders(duration): expected days with an order within so long from now; needs "
+    "published parameters (segments fit); falls with time",
+    "predicted.lifetime_value": "predicted.lifetime_value(duration, discount=0.1): what the orders within so long are "
+    "worth now, money; a discount of 0.1 takes 10 % off for each year; falls with time",
 }
 ATTRIBUTE_GROUP = ATTRIBUTES
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.instants import Duration
 from streams.core.language.source import Answer, Emit, Source, all_of, opposite_of
-from streams.core.language.terms import Count, Fact, Kind, Literal, Since, Term
+from streams.core.language.terms import Count, Fact, Falling, Kind, Literal, Since, Term
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -28,6 +28,8 @@ def compare(left: Term, symbol: str, right: Term) -> Emit:
         return _since(left, symbol, right.value)
     if isinstance(left, Count) and isinstance(right, Literal):
         return _count(left, symbol, right.value)
+    if isinstance(left, Falling) and isinstance(right, Literal):
+        return _falling(left, symbol, right.value)
     return lambda source: _values(source, left, symbol, right)
 
 
@@ -102,6 +104,24 @@ def _since(term: Since, symbol: str, duration: Duration) -> Emit:
         source.add(f"if {until} is None or now >= ({until} := {until} + {source.bind(delay)}):")
         source.add(f"    {holds}, {until} = {f'{until} is not None' if later else False}, NEVER")
         source.add(f"else: {holds} = {not later}")
+        return Answer(holds, until)
+
+    return emit
+
+
+def _falling(term: Falling, symbol: str, threshold: float) -> Emit:
+    """`prediction < t` becomes true once, when it has fallen so far; without a value, no comparison is true."""
+    if term.passing is None:
+        return lambda _source: Answer("False")
+    passing = term.passing(threshold, symbol in {"<=", ">"})
+    below = symbol in {"<", "<="}
+
+    def emit(source: Source) -> Answer:
+        holds, until = source.name(), source.name()
+        source.add(f"{until} = {source.bind(passing)}(profile, now)")
+        source.add(f"if {until} is None or now >= {until}:")
+        source.add(f"    {holds}, {until} = {f'{until} is not None' if below else False}, NEVER")
+        source.add(f"else: {holds} = {not below}")
         return Answer(holds, until)
 
     return emit

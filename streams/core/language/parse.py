@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 from streams.core.errors import Fault, RuleError
 from streams.core.language import calls
-from streams.core.language.catalogue import FIELDS, FUNCTIONS, SERIES, unknown
+from streams.core.language.catalogue import FIELDS, FUNCTIONS, PREDICTIONS, SERIES, unknown
 from streams.core.language.compare import MIRRORED, compare, truth
 from streams.core.language.rule import Clause, Node, Rule, both, either, opposite
-from streams.core.language.terms import Kind, Literal, Since, Term, fact, literal
+from streams.core.language.terms import Falling, Kind, Literal, Since, Term, fact, literal
 from streams.core.money import digits_of
+from streams.core.predict.predictor import Predictor
 
 MAX_LENGTH = 2_000
 MAX_NODES = 400
@@ -38,13 +39,14 @@ Lookup = Callable[[str], Rule]
 """The rule of another segment by its key."""
 
 
-def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Rule:
+def parse_rule(text: str, lookup: Lookup, currency: str = "GBP", predictor: Predictor | None = None) -> Rule:
     """A rule from its text.
 
     Args:
         text: the expression, e.g. `orders.count >= 3 and orders.spend > 500`.
         lookup: gives the rule of another segment; raises `RuleError` with offset 0 if there is none.
         currency: base currency; amounts in the rule are major units of it.
+        predictor: what `predicted.*` is; None without parameters, and nothing of it has a value then.
 
     Raises:
         RuleError: with the place and, for a misspelt name, the nearest one.
@@ -62,7 +64,7 @@ def parse_rule(text: str, lookup: Lookup, currency: str = "GBP") -> Rule:
     except (ValueError, RecursionError, MemoryError):
         raise RuleError(Fault(0, "not an expression: nested too deeply, or not text")) from None
     _bound(tree)
-    parser = _Parser(line, lookup, currency)
+    parser = _Parser(line, lookup, currency, predictor)
     comment = line.find("#", parser.end(tree.body))
     if comment >= 0:  # on one line, it would swallow the rest of the rule
         raise RuleError(Fault(comment, "write comments above a rule, not in it"))
@@ -85,10 +87,11 @@ def _bound(tree: ast.AST) -> None:
 class _Parser:
     """One rule's text on its way to a tree."""
 
-    def __init__(self, text: str, lookup: Lookup, currency: str) -> None:
+    def __init__(self, text: str, lookup: Lookup, currency: str, predictor: Predictor | None) -> None:
         self.bytes = text.encode()
         self.lookup = lookup
         self.currency = currency
+        self.predictor = predictor
 
     def fail(self, node: ast.AST, message: str) -> RuleError:
         return RuleError(Fault(self.offset(node), message))
@@ -159,6 +162,7 @@ class _Parser:
         a, b = self.term(left), self.term(right)
         if isinstance(a, Since) != isinstance(b, Since) or Kind.DURATION in {a.kind, b.kind}:
             self.check_duration(left, symbol, right, a, b)
+        self.check_prediction(left, symbol, right, a, b)
         kinds = {a.kind, b.kind}
         if kinds == {Kind.MONEY, Kind.NUMBER}:
             return self.as_money(left, a), self.as_money(right, b)
@@ -182,6 +186,16 @@ class _Parser:
             raise self.fail(right, "compare since(...) with days(n); to compare two instants, compare them directly")
         if symbol in {"==", "!="}:
             raise self.fail(right, "a duration is compared with <, <=, > or >=: it equals another for an instant only")
+
+    def check_prediction(self, left: ast.expr, symbol: str, right: ast.expr, a: Term, b: Term) -> None:
+        """What falls with time is compared so that it is known when the answer changes."""
+        if not isinstance(a, Falling) and not isinstance(b, Falling):
+            return
+        if not isinstance(a, Literal) and not isinstance(b, Literal):
+            what = self.source(left if isinstance(a, Falling) else right)
+            raise self.fail(right, f"compare {what} with a number written out; then it is known when that changes")
+        if symbol in {"==", "!="}:
+            raise self.fail(right, "a prediction is compared with <, <=, > or >=: it equals one for an instant only")
 
     def as_money(self, node: ast.expr, term: Term) -> Term:
         """A number in the rule means major units of the base currency."""
@@ -231,11 +245,15 @@ class _Parser:
 
     def field(self, node: ast.expr) -> Term:
         name = self.path(node)
-        entry = FIELDS.get(name)
+        entry, prediction = FIELDS.get(name), PREDICTIONS.get(name)
+        if prediction is not None:
+            return prediction.build(name, self.predictor)
         if entry is None:
+            if name in FUNCTIONS:
+                raise self.fail(node, f"usage: {FUNCTIONS[name]}")
             if name in SERIES:
                 raise self.fail(node, f"'{name}' is a series; count it: count({name}, within=days(30))")
-            raise self.fail(node, unknown("field", name, [*FIELDS, *SERIES, *FUNCTIONS]))
+            raise self.fail(node, unknown("field", name, [*FIELDS, *PREDICTIONS, *SERIES, *FUNCTIONS]))
         return fact(entry.kind, name, entry.groups, entry.path, always_there=entry.always_there)
 
     def arithmetic(self, node: ast.BinOp) -> Term:

@@ -86,6 +86,19 @@ class Count(Term):
     """What the profile keeps: it cannot count further."""
 
 
+Passing = Callable[[Profile, Instant], Instant | None]
+"""The first instant at which a falling term is below a threshold, or an instant up to `now` where it is already; None
+where the term has no value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Falling(Term):
+    """A prediction that only falls while nothing happens, so it passes a threshold once."""
+
+    passing: Callable[[float, bool], Passing] | None = None
+    """(threshold, whether to be at it is to be beyond it) -> when that is. None: it has no value for anybody."""
+
+
 Series = Callable[[Profile], Sequence[tuple[Any, ...]]]
 """The entries of a series, oldest first; the first element of each is its instant."""
 
