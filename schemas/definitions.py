@@ -53,10 +53,13 @@ class DefinitionsVersion(BaseModel):
     id: Id = Field(description="Of this message; two that were published at once differ in it.")
     version: int = Field(ge=1, description="What changes of segments name as `definitions_version`.")
     published_at: When = Field(description="Wall clock of whoever published it.")
-    origin: Literal["start", "apply", "rollback"] = Field(
-        description="A worker that found no version; `segments apply`; `segments rollback`."
+    origin: Literal["start", "apply", "rollback", "fit"] = Field(
+        description="A worker that found no version; `segments apply`; `segments rollback`; `segments fit --publish`."
     )
     restores: int | None = Field(None, description="The version that a rollback took the text from.")
+    model_version: int | None = Field(
+        None, description="The version of the parameters of predictions that goes with it; null: there were none."
+    )
     text: str = Field(description="The definitions file.")
 
 

@@ -14,7 +14,8 @@ INPUTS = (*STREAMS, REROUTED)
 TOPICS = (*INPUTS, SEGMENT_CHANGES, DEAD_LETTERS)
 """Every topic of customers; all have the same number of partitions."""
 DEFINITIONS = "definitions"
-COMPACTED = (DEFINITIONS,)
+MODEL_PARAMETERS = "model-parameters"
+COMPACTED = (DEFINITIONS, MODEL_PARAMETERS)
 """Topics of the whole installation, of one partition; Kafka keeps the latest message of each key."""
 
 ANONYMOUS = "anonymous:"

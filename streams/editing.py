@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from schemas.definitions import CurrencyTable, parse_definitions
+from schemas.parameters import ModelParameters
 from streams.clock import clock_of, wall_clock
-from streams.core.definitions import Definitions
+from streams.core.definitions import compile_definitions
 from streams.core.errors import CoreError
 from streams.core.library import says_the_same
 from streams.core.preview import Preview
@@ -35,18 +36,19 @@ async def _reader(settings: Settings) -> AsyncIterator[Reader]:
 
 
 async def previewed(
-    settings: Settings, other: Definitions, examples: int, watch: Callable[[int, int], None]
+    settings: Settings, text: str, examples: int, watch: Callable[[int, int], None]
 ) -> tuple[int, Preview]:
-    """The version in force, and what definitions would change, by the profiles that are stored. Only reads.
+    """The version in force, and what a definitions file would change, by the profiles that are stored. Only reads.
 
     Args:
         settings: where Kafka and Redis are.
-        other: the definitions that might be applied.
+        text: the definitions file that might be applied.
         examples: customers to name on each side of a change.
         watch: is told how many customers were looked at, and of how many.
     """
     current, clock = (await in_force(settings)).latest, clock_of(settings)
-    preview = Preview(current, other, examples)
+    fitting = current.parameters if parse_definitions(text).currency.base == current.currency else None
+    preview = Preview(current, compile_definitions(text, fitting), examples)
     async with _reader(settings) as reader:
         shards = range(await reader.shards())
         total = sum([await reader.customers(shard) for shard in shards])
@@ -85,15 +87,20 @@ async def publish(settings: Settings, text: str, restores: int | None, *, accept
     )
     async with versions_of(settings) as versions:
         last = versions.library.last
+        before = last if restores is None else versions.library.find(restores)
+        model_version = await versions.published_model(text) if before is None else before.model_version
         if last is not None:
-            if says_the_same(text, last.text):
+            if says_the_same(text, last.text) and model_version == last.model_version:
                 return Published(last.version, is_news=False)
             fault = currency_fault(parse_definitions(last.text).currency, parse_definitions(text).currency)
             if fault and not accept_currency:
                 raise EditError(fault)
+            if parse_definitions(last.text).currency.base != parse_definitions(text).currency.base:
+                model_version = None  # what was fitted in another currency says nothing any more
         async with _reader(settings) as reader:
             least = 1 + await _newest(reader)
-        if not await versions.publish(text, wall_clock(), restores, least=least if last is None else 1):
+        least = least if last is None else 1
+        if not await versions.publish(text, wall_clock(), restores, model_version=model_version, least=least):
             raise EditError("somebody else published a version at the same time; look at it first: segments versions")
         return Published(versions.latest.version, is_news=True)
 
@@ -111,6 +118,39 @@ def currency_fault(old: CurrencyTable, new: CurrencyTable) -> str | None:
         f"{what}: amounts that are stored were counted by the old one, and stay as they are. If that is meant, add "
         "--currency, and make the state anew afterwards: segments rebuild"
     )
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What came of publishing parameters."""
+
+    parameters: ModelParameters
+    """As published."""
+    version: int | None
+    """Of the definitions, that put them in force; None: no worker has started yet, and the first one will."""
+
+
+async def refit(settings: Settings, parameters: ModelParameters) -> Refitted:
+    """Publish parameters, and put them in force: the definitions stay as they are, and are a new version with them.
+
+    Whoever publishes at the same time is not lost: what was published last has these parameters.
+
+    Raises:
+        ParametersError: they are of another currency than the definitions in force.
+    """
+    await ensure_topics(
+        settings.kafka_bootstrap_servers, settings.topic_prefix, settings.partitions, settings.replication
+    )
+    async with versions_of(settings) as versions:
+        if versions.library.last is not None:
+            compile_definitions(versions.library.last.text, parameters)
+        while (published := await versions.models.publish(parameters)) is None:
+            pass
+        while (last := versions.library.last) is not None:
+            number = published.version
+            if await versions.publish(last.text, wall_clock(), model_version=number, origin="fit"):
+                return Refitted(published, versions.latest.version)
+        return Refitted(published, None)
 
 
 async def _newest(reader: Reader) -> int:

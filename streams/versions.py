@@ -4,12 +4,13 @@ import logging
 from typing import Protocol, Self
 from uuid import uuid4
 
-from schemas.definitions import DefinitionsVersion
+from schemas.definitions import DefinitionsVersion, parse_definitions
 from schemas.instants import Instant
-from schemas.names import DEFINITIONS
+from schemas.names import DEFINITIONS, MODEL_PARAMETERS
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.library import Library, says_the_same
 from streams.kafka.following import FollowedTopic
+from streams.models import Models
 from streams.settings import Settings
 from streams.state.port import VersionError
 
@@ -32,10 +33,11 @@ class Log(Protocol):
 class Versions:
     """`streams.shard.port.Versions` from a log."""
 
-    def __init__(self, source: Log) -> None:
-        """Nothing is read yet; `refresh` or `begin` comes first."""
+    def __init__(self, source: Log, models: Models | None = None) -> None:
+        """Nothing is read yet; `refresh` or `begin` comes first. `models` has the parameters that versions name."""
         self._source = source
-        self.library = Library()
+        self.models = models or Models(NoLog())
+        self.library = Library(self.models.library)
         self._latest: Definitions | None = None
 
     @property
@@ -65,7 +67,10 @@ class Versions:
         Raises:
             DefinitionsError: this program does not understand the latest version; the one before stays.
         """
-        self.take_in(*await self._source.read())
+        values = await self._source.read()
+        if values:  # parameters are published before the version that names them
+            await self.models.refresh()
+        self.take_in(*values)
 
     def take_in(self, *values: bytes | None) -> None:
         """Take in messages.
@@ -80,19 +85,37 @@ class Versions:
         if last is not None and (self._latest is None or last.version > self._latest.version):
             self._latest = self.library.compiled(last.version)
 
-    async def publish(self, text: str, now: Instant, restores: int | None = None, *, least: int = 1) -> bool:
+    async def publish(
+        self,
+        text: str,
+        now: Instant,
+        restores: int | None = None,
+        *,
+        model_version: int | None = None,
+        least: int = 1,
+        origin: str | None = None,
+    ) -> bool:
         """Make a text the next version; whether it is: False, somebody else was faster with another.
 
         Args:
             text: a definitions file without faults.
             now: the wall clock.
             restores: the version that it is the text of, in a rollback.
+            model_version: of the parameters that its predictions are made with.
             least: the least number that it may have.
+            origin: what brings it about, if neither an edit nor a rollback.
         """
         last = self.library.last
         number = max(least, 1 if last is None else last.version + 1)
-        origin = "apply" if restores is None else "rollback"
-        return await self._append(_message(text, now, number, origin, restores))
+        origin = origin or ("apply" if restores is None else "rollback")
+        return await self._append(_message(text, now, number, origin, restores, model_version))
+
+    async def published_model(self, text: str) -> int | None:
+        """The version of the latest parameters, if they are of the currency of a definitions file."""
+        await self.models.refresh()
+        latest = self.models.latest
+        fits = latest is not None and latest.currency == parse_definitions(text).currency.base
+        return latest.version if latest is not None and fits else None
 
     async def begin(self, text: str, now: Instant, least: int) -> None:
         """Start a worker: what is published is in force; where nothing is, its own file is the first version.
@@ -102,7 +125,8 @@ class Versions:
         """
         await self.refresh()
         if self.library.last is None:
-            await self._append(_message(text, now, least, "start"))
+            model_version = await self.published_model(text)
+            await self._append(_message(text, now, least, "start", model_version=model_version))
         last = self.library.last
         if last is not None and not says_the_same(text, last.text):
             log.warning(
@@ -120,6 +144,7 @@ class Versions:
     async def close(self) -> None:
         """Disconnect."""
         await self._source.close()
+        await self.models.close()
 
     async def __aenter__(self) -> Self:
         """Read what there is."""
@@ -129,6 +154,21 @@ class Versions:
     async def __aexit__(self, *_exception: object) -> None:
         """Disconnect."""
         await self.close()
+
+
+class NoLog:
+    """A `Log` on which nothing is."""
+
+    async def read(self) -> list[bytes | None]:
+        """See `Log.read`."""
+        return []
+
+    async def append(self, key: str, value: bytes) -> None:
+        """See `Log.append`."""
+        raise VersionError(f"there is nowhere to publish {len(value)} bytes of '{key}'")
+
+    async def close(self) -> None:
+        """See `Log.close`."""
 
 
 class Given:
@@ -145,7 +185,9 @@ class Given:
 
 def versions_of(settings: Settings) -> Versions:
     """The versions of an installation; use with `async with`, which reads them."""
-    return Versions(FollowedTopic(settings.kafka_bootstrap_servers, settings.topic_prefix + DEFINITIONS))
+    kafka, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    models = Models(FollowedTopic(kafka, prefix + MODEL_PARAMETERS))
+    return Versions(FollowedTopic(kafka, prefix + DEFINITIONS), models)
 
 
 async def in_force(settings: Settings) -> Versions:
@@ -159,10 +201,18 @@ async def in_force(settings: Settings) -> Versions:
         if versions.library.last is None:
             text = settings.definitions_path().read_text()
             compile_definitions(text)
-            versions.take_in(_message(text, 0, 1, "start").model_dump_json().encode())
+            first = _message(text, 0, 1, "start", model_version=await versions.published_model(text))
+            versions.take_in(first.model_dump_json().encode())
         return versions
 
 
-def _message(text: str, now: Instant, number: int, origin: str, restores: int | None = None) -> DefinitionsVersion:
+def _message(
+    text: str,
+    now: Instant,
+    number: int,
+    origin: str,
+    restores: int | None = None,
+    model_version: int | None = None,
+) -> DefinitionsVersion:
     fields = {"id": uuid4().hex, "version": number, "published_at": now, "origin": origin, "restores": restores}
-    return DefinitionsVersion.model_validate(fields | {"text": text})
+    return DefinitionsVersion.model_validate(fields | {"text": text, "model_version": model_version})

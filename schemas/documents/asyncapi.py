@@ -7,8 +7,8 @@ additions, of which the models use only what draft 2020-12 reads the same.
 from typing import Any, get_args
 
 from schemas.documents.examples import EXAMPLES
-from schemas.documents.models import DEAD_LETTER, DEFINITIONS_VERSION, SCHEMAS, SEGMENT_CHANGE, component_schemas
-from schemas.documents.topics import BY_ID, DEDUPLICATION, KEY, RECEIVED, REFUSED, SENT, TOPICS, Topic
+from schemas.documents.models import DEAD_LETTER, SCHEMAS, SEGMENT_CHANGE, component_schemas
+from schemas.documents.topics import BY_ID, DEDUPLICATION, KEY, RECEIVED, REFUSED, SENT, TOPICS, VERSIONS, Topic
 from schemas.transitions import SOURCE, Direction, headers_of
 
 _BINDING = "0.5.0"
@@ -110,7 +110,7 @@ def _message(name: str) -> dict[str, Any]:
         example["headers"] = _headers()
     if name != DEAD_LETTER:
         message["bindings"] = {
-            "kafka": {"key": _key_schema(BY_ID if name == DEFINITIONS_VERSION else KEY), "bindingVersion": _BINDING}
+            "kafka": {"key": _key_schema(BY_ID if name in VERSIONS else KEY), "bindingVersion": _BINDING}
         }
     return message | {"examples": [example]}
 

@@ -149,6 +149,18 @@ _LIVE = {
     ],
 }
 
+_PARAMETERS = {
+    "id": "0c1de0f1a1f04f7b8d2e1bb8a5c6d7e8",
+    "version": 3,
+    "fitted_at": "2026-06-01T03:00:12.5Z",
+    "as_of": "2026-06-01T00:00:00Z",
+    "unit": "week",
+    "currency": "GBP",
+    "customers": 2357,
+    "bgnbd": {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "log_likelihood": -9582.4},
+    "gamma_gamma": {"p": 6.25, "q": 3.74, "v": 15.44},
+}
+
 _DEFINITIONS = {
     "version": 1,
     "currency": {"base": "GBP", "rates": {"EUR": "0.86"}},
@@ -167,6 +179,7 @@ _VERSION = {
     "published_at": "2026-06-01T09:30:00Z",
     "origin": "apply",
     "restores": None,
+    "model_version": 3,
     "text": '[segments.lapsed]\ntitle = "Lapsed"\nwhen = "since(orders.last_at) >= days(60)"\n',
 }
 
@@ -177,5 +190,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "definitions-version": _VERSION,
     "live": _LIVE,
     "definitions": _DEFINITIONS,
+    "model-parameters": _PARAMETERS,
 }
 """Name of a schema -> one valid example, as JSON has it."""

@@ -11,6 +11,7 @@ from schemas.definitions import DefinitionsFile, DefinitionsVersion
 from schemas.documents.examples import EXAMPLES
 from schemas.events import Catalogue, Event
 from schemas.live import Live
+from schemas.parameters import ModelParameters
 from schemas.transitions import SegmentChange
 
 URN = "urn:live-segments:schema:1:"
@@ -20,7 +21,7 @@ IN: JsonSchemaMode = "validation"
 OUT: JsonSchemaMode = "serialization"
 
 SEGMENT_CHANGE, DEAD_LETTER, LIVE, DEFINITIONS = "segment-change", "dead-letter", "live", "definitions"
-DEFINITIONS_VERSION = "definitions-version"
+DEFINITIONS_VERSION, PARAMETERS = "definitions-version", "model-parameters"
 
 
 class Contract(NamedTuple):
@@ -48,6 +49,7 @@ SCHEMAS: dict[str, Contract] = {
     DEFINITIONS_VERSION: Contract(DefinitionsVersion, OUT),
     LIVE: Contract(Live, OUT),
     DEFINITIONS: Contract(DefinitionsFile, IN),
+    PARAMETERS: Contract(ModelParameters, OUT),
 }
 """Name of a schema -> what it is of."""
 

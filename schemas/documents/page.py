@@ -11,8 +11,7 @@ from schemas.documents.kinds import MONEY, WHEN, kind, nullable
 from schemas.documents.models import DEFINITIONS, IN, LIVE, OUT, SCHEMAS, schema_document
 from schemas.documents.topics import DEDUPLICATION, KEY, REFUSED, TOPICS
 from schemas.events import Event, Item
-from schemas.names import DEFINITIONS as DEFINITIONS_TOPIC
-from schemas.names import SEGMENT_CHANGES, STREAMS, live_key
+from schemas.names import COMPACTED, SEGMENT_CHANGES, STREAMS, live_key
 
 _COMMON = tuple(f"`{name}`" for name in Event.model_fields)
 _TOLD_ONCE = {MONEY["description"], WHEN["description"]}
@@ -28,7 +27,7 @@ Schemas in [schemas/](schemas/), and [asyncapi.json](asyncapi.json). `segments.t
 [schemas/{DEFINITIONS}.json](schemas/{DEFINITIONS}.json).
 """
 _RULES = f"""\
-{KEY} All topics but `{DEFINITIONS_TOPIC}` have the same number of partitions.
+{KEY} All topics but {" and ".join(f"`{name}`" for name in COMPACTED)} have the same number of partitions.
 
 Messages are JSON in UTF-8. Unknown fields are ignored. In an event, a field that is not required
 may be null, unless it says otherwise. {REFUSED}

@@ -3,13 +3,14 @@
 from typing import Any, NamedTuple
 
 from schemas.deadletters import MAX_INPUT, MAX_LETTER
-from schemas.documents.models import DEAD_LETTER, DEFINITIONS_VERSION, SEGMENT_CHANGE, type_of
+from schemas.documents.models import DEAD_LETTER, DEFINITIONS_VERSION, PARAMETERS, SEGMENT_CHANGE, type_of
 from schemas.events import Catalogue
 from schemas.names import (
     COMPACTED,
     DEAD_LETTERS,
     DEFINITIONS,
     INPUTS,
+    MODEL_PARAMETERS,
     ORDERS,
     REROUTED,
     SEGMENT_CHANGES,
@@ -34,6 +35,8 @@ KEY = (
 )
 NO_KEY = "There is no key; the partition is that of the refused message."
 BY_ID = "The key is `id`, and there is one partition."
+VERSIONS = (DEFINITIONS_VERSION, PARAMETERS)
+"""Messages of the topics of the whole installation."""
 REFUSED = (
     "What is not a valid event, lies in the future, names a currency without a rate, or is larger than "
     f"{MAX_MESSAGE // 1024} KiB goes to `{DEAD_LETTERS}`, and nothing else is held up by it."
@@ -108,6 +111,13 @@ TOPICS: dict[str, Topic] = {
         "Every version of the definitions; the latest is in force. The first worker's own file is the first of them.",
         "`segments apply`, `segments rollback` and the first worker",
         (DEFINITIONS_VERSION,),
+        kept="for good: it is compacted by a key that no two messages share",
+        key=BY_ID,
+    ),
+    MODEL_PARAMETERS: Topic(
+        "Every version of the parameters of predictions. A version of the definitions says which is in force.",
+        "`segments fit --publish`",
+        (PARAMETERS,),
         kept="for good: it is compacted by a key that no two messages share",
         key=BY_ID,
     ),

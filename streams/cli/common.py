@@ -22,6 +22,7 @@ from schemas.instants import Instant, parse_rfc3339
 from schemas.parameters import ModelParameters, read_parameters
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.errors import CoreError
+from streams.fit.errors import FitError
 from streams.kafka.errors import KafkaSideError
 from streams.preflight.check import UnsafeError
 from streams.settings import Settings, variable
@@ -35,7 +36,7 @@ OK, FAULT, UNREACHABLE = 0, 1, 3
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_KNOWN = (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError)
+_KNOWN = (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError, FitError)
 """Errors whose message is for people."""
 
 P = ParamSpec("P")

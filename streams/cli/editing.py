@@ -37,11 +37,12 @@ def _preview(
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """How many would join and leave each segment, by the profiles of the running system. Changes nothing."""
-    other = compile_definitions(file.read_text())
+    text = file.read_text()
+    compile_definitions(text)
     with progress() as bar:
         task = bar.add_task("preview", total=None)
         version, seen = run(
-            previewed(Settings(), other, examples, lambda done, of: bar.update(task, completed=done, total=of))
+            previewed(Settings(), text, examples, lambda done, of: bar.update(task, completed=done, total=of))
         )
     if as_json:
         segments = {key: _as_json(one) for key, one in seen.segments.items()}
@@ -160,6 +161,7 @@ def _versions(
             "published_at": rfc3339(one.published_at),
             "origin": one.origin,
             "restores": one.restores,
+            "model_version": one.model_version,
             "segments": len((versions.library.compiled(one.version) or versions.latest).segments),
         }
         for one in versions.library.versions
@@ -168,10 +170,11 @@ def _versions(
         print_json({"versions": rows, "latest": {"version": versions.latest.version, **vars(taken)}})
         return
     table = Table()
-    for column in ("version", "published", "by", "segments"):
+    for column in ("version", "published", "by", "segments", "models"):
         table.add_column(column, no_wrap=True)
     for row in rows:
         by = row["origin"] if row["restores"] is None else f"{row['origin']} to {row['restores']}"
-        table.add_row(str(row["version"]), row["published_at"], by, str(row["segments"]))
+        models = "-" if row["model_version"] is None else str(row["model_version"])
+        table.add_row(str(row["version"]), row["published_at"], by, str(row["segments"]), models)
     out.print(table)
     _tell(versions.latest.version, taken, is_news=False, as_json=False)

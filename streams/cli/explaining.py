@@ -11,7 +11,8 @@ from schemas.transitions import SegmentChange
 from streams.cli.common import command, err, instant, load_definitions, out, print_json, run
 from streams.cli.looking import change_line, reading, segment_of, state_of
 from streams.clock import clock_of
-from streams.core.definitions import Definitions
+from streams.core.advance import MODELS
+from streams.core.definitions import Definitions, Segment
 from streams.core.language.explain import explain, instant_text
 from streams.core.language.outlook import Outlook, outlook
 from streams.core.profile import Profile
@@ -108,9 +109,22 @@ def why(asked: _Asked, profile: Profile, past: Trace | None) -> dict[str, Any]:
         "needs": ahead.needs,
         "rule": " ".join(rule.when.split()),
         "definitions_version": asked.definitions.version,
+        "model_version": asked.definitions.model_version,
         "clauses": clauses,
+        "notes": _notes(asked.definitions, rule, profile),
         "events_from": "profile" if past is None else "kafka",
     }
+
+
+def _notes(definitions: Definitions, segment: Segment, profile: Profile) -> list[str]:
+    """What the predictions of a rule are made with, or why they have no value."""
+    if not segment.rule.groups & MODELS:
+        return []
+    if definitions.parameters is None:
+        return ["predictions have no value: no model parameters are published; segments fit --publish"]
+    if not profile.orders.count:
+        return ["predictions have no value for who has no order that counts"]
+    return [f"predictions by version {definitions.model_version} of the model parameters"]
 
 
 def why_lines(answer: dict[str, Any]) -> list[str]:
@@ -121,6 +135,7 @@ def why_lines(answer: dict[str, Any]) -> list[str]:
         *(f"  {line}" for line in _ending(answer)),
         f"rule of version {answer['definitions_version']}: {answer['rule']}",
     ]
+    lines += answer["notes"]
     for row in answer["clauses"]:
         value, threshold = ("none" if row[name] is None else row[name] for name in ("value", "threshold"))
         lines += [

@@ -9,6 +9,7 @@ from streams.cli import (
     documents,
     editing,
     explaining,
+    fitting,
     generating,
     importing,
     looking,
@@ -40,6 +41,7 @@ for group in (
     publishing,
     looking,
     explaining,
+    fitting,
     documents,
 ):
     group.register(app)

@@ -2,11 +2,13 @@
 
 The version before judges up to an instant, the next one from there on. A customer whose memberships are those of an
 earlier version is judged anew as of that instant, or as of when they were last looked at if that is later; what differs
-is a transition with cause `definition`. Who is looked at in what order does not matter.
+is a transition with cause `definition`; or `model`, where only the parameters of predictions are new and the segment
+asks for one. Who is looked at in what order does not matter.
 """
 
 from schemas.instants import Instant
 from schemas.transitions import CauseKind
+from streams.core.advance import MODELS
 from streams.core.definitions import Definitions
 from streams.core.profile import Profile
 from streams.core.rebuild import difference
@@ -40,4 +42,9 @@ def cut_over(customer: Customer, definitions: Definitions) -> list[Transition]:
     customer.judge_all(definitions, at)
     answers = zip(definitions.segments, customer.holds, strict=True)
     customer.since = {segment.key: known.get(segment.key, at) for segment, holds in answers if holds}
-    return difference(customer, known, at, definitions, CauseKind.DEFINITION)
+    found = difference(customer, known, at, definitions, CauseKind.DEFINITION)
+    if definitions.is_refitted:
+        for transition in found:
+            if transition.segment.rule.groups & MODELS:
+                transition.cause = CauseKind.MODEL
+    return found

@@ -1,5 +1,7 @@
 """The versions of the definitions: which messages count, and what each of them is compiled to. Pure.
 
+A version names the parameters that its predictions are made with; new parameters alone are a new version, too.
+
 Whoever reads the messages in their order comes to the same versions: one counts if its number is the one after the
 latest. So of two that were published at once the first counts, for everybody, and the other is void.
 """
@@ -8,15 +10,18 @@ from dataclasses import replace
 from functools import lru_cache
 
 from schemas.definitions import DefinitionsVersion, parse_definitions, read_version
-from schemas.errors import DefinitionsError
+from schemas.errors import DefinitionsError, ParametersError
+from schemas.parameters import ModelParameters
 from streams.core.definitions import Definitions, compile_definitions
+from streams.core.predict.library import ModelLibrary
 
 
 class Library:
     """All versions that have been read. The first may have any number."""
 
-    def __init__(self) -> None:
-        """Nothing was read yet."""
+    def __init__(self, models: ModelLibrary | None = None) -> None:
+        """Nothing was read yet. `models` has the parameters that versions name."""
+        self._models = ModelLibrary() if models is None else models
         self.versions: list[DefinitionsVersion] = []
         """Those that count, in order."""
 
@@ -45,16 +50,25 @@ class Library:
             DefinitionsError: this program does not understand it, or a later one published it.
         """
         message = self.find(version)
-        return None if message is None else _compiled(message.text, version)
+        if message is None:
+            return None
+        model_version = message.model_version
+        parameters = None if model_version is None else self._models.find(model_version)
+        if parameters is None and model_version is not None:
+            fault = f"version {model_version} of the model parameters, which it names, is not on their topic"
+            raise DefinitionsError([f"version {version} of the definitions: {fault}"])
+        return _compiled(message.text, version, parameters, is_refitted=message.origin == "fit")
 
 
 @lru_cache(maxsize=32)
-def _compiled(text: str, version: int) -> Definitions:
+def _compiled(text: str, version: int, parameters: ModelParameters | None, *, is_refitted: bool) -> Definitions:
     try:
-        return replace(compile_definitions(text), version=version)
+        return replace(compile_definitions(text, parameters), version=version, is_refitted=is_refitted)
     except DefinitionsError as error:
         faults = [f"version {version} of the definitions: {fault}" for fault in error.faults]
         raise DefinitionsError(faults) from None
+    except ParametersError as error:
+        raise DefinitionsError([f"version {version} of the definitions: {error}"]) from None
 
 
 def says_the_same(text: str, other: str) -> bool:

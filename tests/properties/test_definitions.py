@@ -7,12 +7,12 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.oracle import Event, membership
+from tests.oracle import PREDICTED, Event, membership
 from tests.properties.logs import FEWER, LAST, logs
 from tests.properties.test_silence import _calm, _customers, _steps
 from tests.properties.world import World, lived
 
-_edit = st.tuples(st.just("edit"), st.integers(0, 10**6))
+_edit = st.tuples(st.sampled_from(["edit", "edit", "refit"]), st.integers(0, 10**6))
 _edits = st.one_of(_calm, _edit, st.just(("sweep",)), st.just(("settle",)))
 _disturbed = st.one_of(_edits, _steps)
 
@@ -30,9 +30,10 @@ def _check(world: World, events: list[Event]) -> None:
     by_customer: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_customer[event["customer_id"]].append(event)
-    state = world.store.shard(0)
+    state, latest = world.store.shard(0), world.parameters.latest
+    models = None if latest is None else latest.model_dump()
     for customer, theirs in by_customer.items():
-        inside = membership(theirs, LAST)
+        inside = membership(theirs, LAST, models)
         expected = {segment for segment, of in world.edition.items() if of in inside}
         assert {segment for segment, members in state.members.items() if customer in members} == expected
 
@@ -80,3 +81,24 @@ def test_an_edit_of_a_system_at_rest_says_all_of_it_with_cause_definition_and_a_
     assert {change["effective_at"] for change in changes} == {change["judged_at"] for change in changes}
     entered = sum(change["type"] == "segment.entered" for change in changes)
     assert entered * 2 == len(changes)
+
+
+@FEWER
+@given(logs(24), _customers, st.lists(_calm, max_size=14), st.integers(1, 5), st.integers(0, 10**6))
+def test_new_parameters_of_a_system_at_rest_move_predicted_segments_alone_with_cause_model(
+    events: list[Event], customers: list[str], steps: list[tuple[object, ...]], batch: int, seed: int
+) -> None:
+    async def story() -> tuple[World, int]:
+        world = await lived(_mine(events, customers), steps, batch)
+        said = len(world.kafka.changes)
+        for shop in (seed, seed + 1):
+            await world.refit(shop)
+            await world.sweep_all()
+        return world, said
+
+    mine = _mine(events, customers)
+    world, said = asyncio.run(story())
+    _check(world, mine)
+    changes = [orjson.loads(value) for value in world.kafka.changes[said:]]
+    assert {(change["cause"]["kind"], change["segment"] in PREDICTED) for change in changes} <= {("model", True)}
+    assert [change["model_version"] for change in changes] == sorted(change["model_version"] for change in changes)

@@ -12,6 +12,7 @@ from schemas.deadletters import DeadLetter
 from schemas.events import Catalogue
 from schemas.instants import NEVER
 from schemas.names import INPUTS
+from streams.models import Models
 from streams.rebuild.ports import MutedSink, NoInputs, Past
 from streams.shard.port import Forward, RecordBatch
 from streams.shard.shard import Limits, Ports, Shard
@@ -109,7 +110,9 @@ class World:
         history, clock = History(self.kafka), lambda: self.kafka.now
         self.topic = editions.Topic(editions.written({key: key for key in SEGMENTS}, shipped()))
         self.edition: editions.Edition = {key: key for key in SEGMENTS}
-        self.versions = Versions(editions.Reading(self.topic, None))
+        self.parameters = editions.Parameters()
+        models = Models(editions.Reading(self.parameters, None))
+        self.versions = Versions(editions.Reading(self.topic, None), models)
         at_once(self.versions.refresh())
         self.ports = Ports(self.store, self.kafka, history, self.kafka, clock, lambda: LAST)
         self.limits = Limits(batch=batch, dues=2, page=2)
@@ -163,9 +166,14 @@ class World:
         self.edition = {key: key for key in SEGMENTS}
         await self.publish_edition()
 
-    async def publish_edition(self) -> None:
-        number = len(self.topic.values) + 1
-        self.topic.values.append(editions.published(number, editions.written(self.edition, shipped()), "test"))
+    async def refit(self, seed: int) -> None:
+        """Publish other parameters of the predictions, and the definitions anew with them."""
+        self.parameters.publish(editions.SHOPS[seed % len(editions.SHOPS)])
+        await self.publish_edition("fit")
+
+    async def publish_edition(self, origin: str = "apply") -> None:
+        number, text = len(self.topic.values) + 1, editions.written(self.edition, shipped())
+        self.topic.values.append(editions.published(number, text, "test", self.parameters.version, origin))
         await self.versions.refresh()
 
     async def sweep(self) -> None:

@@ -73,7 +73,9 @@ class Checker:
         events = [decode(orjson.dumps(event)) for event in self._plan.events]
         self._version = simulation.versions
         text = editions.written(simulation.edition, definitions())
-        self._definitions = replace(compile_definitions(text), version=self._version)
+        parameters = simulation.parameters.latest
+        self._models = None if parameters is None else parameters.model_dump()
+        self._definitions = replace(compile_definitions(text, parameters), version=self._version)
         self._replay: Replay = replay(events, self._definitions, self._plan.end)
 
     def drained(self, *, drained: bool) -> Iterator[Finding]:
@@ -150,7 +152,7 @@ class Checker:
             if set(change.memberships) != inside:
                 yield Finding("memberships told", _who(change), f"{change.memberships} in {change.id}, not {inside}")
         for key in sorted(events.keys() | folded.keys()):
-            inside = membership(events[key], self._plan.end)
+            inside = membership(events[key], self._plan.end, self._models)
             expected = {segment for segment, of in self._simulation.edition.items() if of in inside}
             yield from self._membership(key, expected, folded[key])
 

@@ -5,7 +5,9 @@ from functools import cache
 from random import Random
 
 from schemas.definitions import DefinitionsVersion
+from schemas.parameters import ModelParameters
 from streams.core.definitions import Definitions
+from tests.models import CDNOW, parameters
 from tests.simulation.world import World
 
 Edition = dict[str, str]
@@ -33,10 +35,10 @@ def written(edition: Edition, shipped: Definitions) -> str:
 
 
 @cache
-def published(number: int, text: str, who: str) -> bytes:
+def published(number: int, text: str, who: str, model_version: int | None = None, origin: str = "apply") -> bytes:
     """The message of a version."""
-    body = {"id": f"{number}-{who}", "version": number, "published_at": 0, "origin": "apply", "text": text}
-    return DefinitionsVersion.model_validate(body).model_dump_json().encode()
+    body = {"id": f"{number}-{who}", "version": number, "published_at": 0, "origin": origin, "text": text}
+    return DefinitionsVersion.model_validate(body | {"model_version": model_version}).model_dump_json().encode()
 
 
 class Topic:
@@ -46,10 +48,36 @@ class Topic:
         self.values = [published(1, first, "first")]
 
 
-class Reading:
-    """`streams.versions.Log`: the topic as one worker reads it."""
+SHOPS = (
+    parameters(r=0.9, alpha=20, a=0.5, b=1.5, unit="day"),
+    parameters(r=2, alpha=9, a=1.6, b=0.4, unit="day"),
+    CDNOW,
+)
+"""By each of them others are likely to do something."""
 
-    def __init__(self, topic: Topic, world: World | None) -> None:
+
+class Parameters:
+    """The topic of the model parameters."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+        self.latest: ModelParameters | None = None
+
+    @property
+    def version(self) -> int | None:
+        """Of the latest."""
+        return None if self.latest is None else self.latest.version
+
+    def publish(self, shop: ModelParameters) -> None:
+        """The next version."""
+        self.latest = shop.model_copy(update={"id": str(len(self.values)), "version": len(self.values) + 1})
+        self.values.append(self.latest.model_dump_json().encode())
+
+
+class Reading:
+    """`streams.versions.Log`: a topic as one worker reads it."""
+
+    def __init__(self, topic: Topic | Parameters, world: World | None) -> None:
         self._topic, self._world = topic, world
         self._taken = 0
 

@@ -29,6 +29,8 @@ SEGMENTS = (
     "new_subscriber",
     "idle_visitor",
     "delivery_issue",
+    "likely_to_churn",
+    "likely_to_buy",
 )
 """Of the shipped ones: every kind of time crossing, window and register that there is, in few rules."""
 LIVE = 8.0
@@ -51,8 +53,10 @@ FAULTS = (
     "produce failure",
     "clock jump",
     "edit",
+    "refit",
 )
-"""Kinds of faults; each seed has some of them. An edit of the definitions is none, but comes as untimely as one."""
+"""Kinds of faults; each seed has some of them. An edit of the definitions is none, nor are new
+parameters of the predictions; but both come as untimely as one."""
 LOSSES = ("set back", "emptied", "away", "claim lost")
 """Kinds after which state is made anew. Crossings that were lost with it are told in differences only, so fewer checks
 hold, and not every seed has them."""

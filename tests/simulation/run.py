@@ -63,6 +63,7 @@ class Simulation:
         self.edition: editions.Edition = {key: key for key in SEGMENTS}
         self.versions = 1
         """How many there are of the definitions."""
+        self.parameters = editions.Parameters()
         self.definitions = editions.Topic(editions.written(self.edition, definitions()))
         self.disk.claimed.append(self.lookout.claimed)
         self.group = Group(self.world, plan.shards)
@@ -110,7 +111,7 @@ class Simulation:
             await asyncio.sleep(max(0.0, fault.at - loop.time()))
             self.world.note("fault:", fault.kind, f"{fault.which:.3f} {fault.size:.3f}")
             self.world.happened[fault.kind] += 1
-            (self._edit if fault.kind == "edit" else self._inject)(fault)
+            {"edit": self._edit, "refit": self._refit}.get(fault.kind, self._inject)(fault)
         await asyncio.sleep(max(0.0, LIVE - loop.time()))
 
     def _inject(self, fault: Fault) -> None:
@@ -137,15 +138,24 @@ class Simulation:
             case _:
                 self._befall(fault)
 
+    def _refit(self, fault: Fault) -> None:
+        """Publish other parameters of the predictions, and the definitions anew with them."""
+        dice = Random(f"refit {fault.which}")  # noqa: S311 # it must be the same each time
+        self.parameters.publish(dice.choice(editions.SHOPS))
+        self.versions = number = self.versions + 1
+        text = editions.written(self.edition, definitions())
+        self.definitions.values.append(editions.published(number, text, "a", self.parameters.version, "fit"))
+
     def _edit(self, fault: Fault) -> None:
         """Publish other definitions; now and then two at once, of which the first counts."""
         dice = Random(f"edit {fault.which}")  # noqa: S311 # it must be the same each time
         self.versions = number = self.versions + 1
         self.edition = editions.drawn(dice, SEGMENTS)
-        self.definitions.values.append(editions.published(number, editions.written(self.edition, definitions()), "a"))
+        text, model = editions.written(self.edition, definitions()), self.parameters.version
+        self.definitions.values.append(editions.published(number, text, "a", model))
         if dice.random() < 0.2:
             late = editions.written(editions.drawn(dice, SEGMENTS), definitions())
-            self.definitions.values.append(editions.published(number, late, "b"))
+            self.definitions.values.append(editions.published(number, late, "b", model))
 
     def _befall(self, fault: Fault) -> None:
         """What happens to the group, or to one of its workers."""

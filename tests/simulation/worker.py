@@ -11,6 +11,7 @@ from faust.types import TP
 from schemas.instants import Duration
 from schemas.names import INPUTS
 from streams.app import MAX_WAITING, UNNOTICED, ConsumerEnds, Program, _agent
+from streams.models import Models
 from streams.settings import Settings
 from streams.shard.port import RecordBatch
 from streams.shard.pulse import Pulse
@@ -140,6 +141,7 @@ class Surroundings(Protocol):
     group: Group
     lookout: Lookout
     definitions: editions.Topic
+    parameters: editions.Parameters
 
 
 class Worker:
@@ -165,7 +167,8 @@ class Worker:
 
         ports = Ports(RemoteStore(around.disk, self.process, clock), sink, history, ends, clock, clock, SKEW, beat)
         limits = Limits(customers=1000, batch=world.plan.batch, dues=world.plan.dues, page=world.plan.dues)
-        self._versions = Versions(editions.Reading(around.definitions, world))
+        models = Models(editions.Reading(around.parameters, world))
+        self._versions = Versions(editions.Reading(around.definitions, world), models)
         shards = SmallShards(self._versions, ports, limits)
         shards.memory, shards.count = world.plan.memory, world.plan.shards
         self.app = ends.app = App(self.process)

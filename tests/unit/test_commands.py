@@ -185,7 +185,7 @@ def test_why_cuts_nothing_off_however_narrow_the_terminal_is() -> None:
         "turning": [clause["clause"]],
     }
     answer = ahead | {"customer": "ann", "segment": "vip", "member": False, "at": "2026-01-01T00:00:00Z"}
-    answer |= {"unless": ["orders"], "needs": clause["clause"], "rule": "…", "definitions_version": 3}
+    answer |= {"unless": ["orders"], "needs": clause["clause"], "rule": "…", "definitions_version": 3, "notes": []}
     behind = [{"type": "order", "id": "o-1", "occurred_at": "2025-12-30T00:00:00Z"}]
     first = clause | {"until": "2026-04-28T13:15:08.354Z", "events": behind}
     second = clause | {"value": None, "until": None, "events": []}

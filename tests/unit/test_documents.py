@@ -185,6 +185,8 @@ def test_every_channel_has_an_operation_and_every_operation_the_messages_of_its_
         ("segment-changes", "send"),
         ("dead-letters", "send"),
         ("definitions", "receive"),
+        ("model-parameters", "receive"),
+        ("model-parameters", "send"),
         ("definitions", "send"),
     }
 

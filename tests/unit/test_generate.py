@@ -22,6 +22,7 @@ from streams.core.definitions import compile_definitions
 from streams.core.replay import replay
 from streams.sources.shop import DEFAULT_START, Kind, ShopPlan, census, events, lines
 from streams.sources.shop_customers import draw_customer
+from tests.models import CDNOW
 
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 SHOP = ShopPlan(customers=500, days=120, seed=7)
@@ -53,7 +54,7 @@ def test_every_event_type_occurs() -> None:
 
 
 def test_every_shipped_segment_has_had_a_member() -> None:
-    definitions = compile_definitions((Path(__file__).parents[2] / "segments.toml").read_text())
+    definitions = compile_definitions((Path(__file__).parents[2] / "segments.toml").read_text(), CDNOW)
     plan = ShopPlan(customers=100, days=320, seed=4)
     run = replay((decode(orjson.dumps(event)) for event in events(plan)), definitions, plan.end)
     entered = {transition.segment.key for _customer, transition in run.transitions if transition.entered}

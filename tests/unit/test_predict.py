@@ -8,6 +8,7 @@ import pytest
 from schemas.errors import ParametersError
 from schemas.instants import DAY, NEVER
 from schemas.parameters import ModelParameters, read_parameters
+from streams.core.definitions import compile_definitions
 from streams.core.predict.crossing import first_passed
 from streams.core.predict.mixture import expected_orders
 from streams.core.predict.predictor import LONGEST, Predictor
@@ -147,3 +148,15 @@ def test_what_are_no_parameters_is_refused_with_the_place(text: bytes, words: st
 def test_parameters_are_read_as_they_were_written() -> None:
     assert read_parameters(CDNOW.model_dump_json(), "x") == CDNOW
     assert math.isclose(CDNOW.bgnbd.r, 0.243)
+
+
+def test_before_the_first_purchase_a_crossing_is_looked_for_all_the_same() -> None:
+    definitions = compile_definitions(
+        "[segments.s]\ntitle = 's'\nwhen = 'predicted.orders(days(30)) > 0.1'\n", parameters(alpha=1e-3)
+    )
+    profile = Profile("ann")
+    profile.orders.by_id = {"o": Order(50 * DAY, 100)}
+    profile.orders.derive()
+    holds, until = definitions.segments[0].judge(profile, 0)
+    assert holds
+    assert definitions.segments[0].judge(profile, until) == (False, NEVER)

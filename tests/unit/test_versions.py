@@ -5,10 +5,13 @@ import logging
 import pytest
 
 from schemas.errors import DefinitionsError
+from schemas.parameters import ModelParameters
 from streams.core.library import Library
+from streams.models import Models
 from streams.state.port import VersionError
 from streams.versions import Versions
-from tests.simulation.editions import Reading, Topic, published
+from tests.models import CDNOW, parameters
+from tests.simulation.editions import SHOPS, Parameters, Reading, Topic, published
 
 OLD = "[segments.vip]\ntitle = 'VIP'\nwhen = 'orders.count >= 3'\n"
 NEW = OLD.replace("3", "2")
@@ -119,3 +122,45 @@ async def test_what_is_not_known_yet_is_looked_for_once_more() -> None:
     assert found is not None
     assert found.version == 2
     assert await versions.find(3) is None
+
+
+PREDICTS = "[segments.going]\ntitle = 'Going'\nwhen = 'predicted.alive < 0.3'\n"
+
+
+def with_models(topic: Topic, *shops: ModelParameters) -> Versions:
+    """A worker that has read nothing yet, and parameters that were published."""
+    offered = Parameters()
+    for shop in shops:
+        offered.publish(shop)
+    return Versions(Reading(topic, None), Models(Reading(offered, None)))
+
+
+async def test_the_first_version_has_the_parameters_that_were_published_before_it() -> None:
+    versions = with_models(Empty(), CDNOW, SHOPS[1])
+    await versions.begin(PREDICTS, 5, 1)
+    assert (versions.latest.model_version, versions.latest.is_refitted) == (2, False)
+    other = with_models(Empty(), parameters(currency="USD"))
+    await other.begin(PREDICTS, 5, 1)
+    assert other.latest.model_version is None
+
+
+async def test_new_parameters_alone_are_a_version_and_an_edit_keeps_them() -> None:
+    topic = Empty(published(1, PREDICTS, "a"), published(2, PREDICTS, "b", 1, "fit"), published(3, NEW, "c", 1))
+    versions = with_models(topic, CDNOW)
+    await versions.refresh()
+    found = [await versions.find(number) for number in (1, 2, 3)]
+    assert [(one.model_version, one.is_refitted) for one in found if one] == [(None, False), (1, True), (1, False)]
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [(2, "version 2 of the model parameters, which it names, is not on their topic"), (1, "fitted in USD")],
+)
+async def test_a_version_whose_parameters_cannot_be_used_leaves_the_one_before_in_force(named: int, says: str) -> None:
+    topic = Empty(published(1, PREDICTS, "a"))
+    versions = with_models(topic, parameters(currency="USD"))
+    await versions.refresh()
+    topic.values.append(published(2, PREDICTS, "b", named, "fit"))
+    with pytest.raises(DefinitionsError, match=f"version 2 of the definitions: .*{says}"):
+        await versions.refresh()
+    assert versions.latest.version == 1

@@ -52,7 +52,7 @@ def about_when(excess: Callable[[Instant], float], origin: Instant, now: Instant
         now: the earliest instant.
         end: the latest one.
     """
-    first, last = math.log(now - origin), math.log(end - origin)
+    first, last = math.log(max(now - origin, 1)), math.log(end - origin)
     before, above = first, excess(now)
     place = min(before + _FIRST_STEP, last)
     for _round in range(_ROUNDS):

@@ -1,0 +1,1 @@
+"""Fitting the models behind `predicted.*` by maximum likelihood. Needs the extra `fit`: numpy, scipy, matplotlib."""
