@@ -87,8 +87,9 @@ class Shards:
     async def _read_on(self, shard: Shard, offsets: Mapping[str, int]) -> None:
         try:
             await shard.read_on(offsets)
-        except FencedError as refusal:
-            self._refused(shard, refusal)
+        except (FencedError, StaleError) as refusal:
+            if not self._refused(shard, refusal):
+                self._fenced[shard.number] = PATIENCE  # nothing is read of it yet: the next look takes it anew
 
     async def process(self, batch: RecordBatch) -> bool:
         """Have a batch applied. False: the shard must be taken again, because the store lost its last writes."""

@@ -136,3 +136,12 @@ async def test_a_shard_that_somebody_else_has_claimed_meanwhile_is_let_go() -> N
     await shards.begin(spans(500, 800))
     assert shards.owned == {}
     assert store.shard(0).offsets[ORDERS] == 0
+
+
+async def test_a_shard_whose_store_forgets_it_before_reading_begins_is_taken_again_at_once() -> None:
+    store = MemoryStore()
+    shards = await taken(store)
+    store.shards.clear()
+    await shards.begin(spans(500, 800))
+    assert shards.owned == {}
+    assert not await shards.settle_due()
