@@ -74,10 +74,10 @@ async def listen(shard: int, owned: Ownership, tail: int, store: Store, history:
     if owned.told is None:
         log.warning("shard %d: Redis knows %d changes, Kafka %d; reading again", shard, owned.sequence, tail)
         await store.speak(shard, owned.epoch)
-    await _write_down(shard, owned, tail, store, history)
+    written = await _write_down(shard, owned, tail, store, history)
     silent = {topic: max(owned.silent.get(topic, 0), end if lost else 0) for topic, (_first, end) in bounds.items()}
     latest, relayed = max(tail, owned.sequence), max(tail, owned.relayed)
-    await store.hush(shard, owned.epoch, latest, relayed, silent)
+    await store.hush(shard, owned.epoch, latest, relayed, silent, least=written)
     waiting = [row for row in owned.outbox if row.sequence > tail]
     hushed = replace(owned, sequence=latest, relayed=relayed, told=latest, silent=silent, outbox=waiting)
     return Silence(hushed, await history.refused(shard), await history.settled(shard))
@@ -92,8 +92,11 @@ def _gone(shard: int, topic: str, first: int, owned: Ownership) -> str:
     )
 
 
-async def _write_down(shard: int, owned: Ownership, tail: int, store: Store, history: History) -> None:
-    """Fold what was said since it was last written down, or since the state of the store, into what is known."""
+async def _write_down(shard: int, owned: Ownership, tail: int, store: Store, history: History) -> int:
+    """Fold what was said since it was last written down, or since the state of the store, into what is known.
+
+    Gives the number of customers that this is about: a store that loses its last writes just now must not go unnoticed.
+    """
     after, fold = owned.sequence if owned.told is None else owned.told, Fold()
     async for value in history.changes(shard, after):
         fold.feed(value)
@@ -104,6 +107,7 @@ async def _write_down(shard: int, owned: Ownership, tail: int, store: Store, his
         before = await _known(shard, customers, owned, store)
         told = {key: fold.after(key, known).stored() for key, known in zip(customers, before, strict=True)}
         await store.remember(shard, owned.epoch, told, over=True)
+    return len(fold)
 
 
 async def _known(shard: int, customers: list[str], owned: Ownership, store: Store) -> list[Told]:

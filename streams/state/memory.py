@@ -157,9 +157,13 @@ class MemoryStore:
         written, before = self.shard(shard).written, self.shard(shard).before
         yield {key: Remembered(written.get(key), before.get(key)) for key in sorted(written.keys() | before.keys())}
 
-    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
+    async def hush(
+        self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int], *, least: int = 0
+    ) -> None:
         """See `Store.hush`."""
         state = self._owned(shard, epoch)
+        if len(state.written) < least:
+            raise StaleError(f"shard {shard}: {len(state.written)} are written down, of {least}")
         state.told, state.sequence, state.relayed = told, told, relayed
         state.silent |= silent
         state.outbox = [row for row in state.outbox if row.sequence > relayed]

@@ -190,8 +190,13 @@ class Store(Protocol):
     def remembered(self, shard: int) -> AsyncIterator[dict[str, Remembered]]:
         """All that a silent shard remembers, some customers at a time; once or more often each."""
 
-    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
-        """Let a shard be silent up to some offsets, and go on from the sequence `told`."""
+    async def hush(
+        self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int], *, least: int = 0
+    ) -> None:
+        """Let a shard be silent up to some offsets, and go on from the sequence `told`.
+
+        At least so many customers must be written down by now; else the store has lost that meanwhile (`StaleError`).
+        """
 
     async def speak(self, shard: int, epoch: int) -> None:
         """End the silence, and forget what was written down."""

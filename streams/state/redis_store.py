@@ -207,10 +207,12 @@ class RedisStore:
             if not cursor:
                 return
 
-    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
+    async def hush(
+        self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int], *, least: int = 0
+    ) -> None:
         """See `Store.hush`."""
         places = [value for row in silent.items() for value in row]
-        await self._silently(shard, epoch, "hush", told, relayed, *places)
+        await self._silently(shard, epoch, "hush", told, relayed, least, *places)
 
     async def speak(self, shard: int, epoch: int) -> None:
         """See `Store.speak`."""

@@ -237,6 +237,14 @@ async def test_a_silent_shard_stays_silent_for_its_next_owner_until_it_speaks(st
     assert await store.recall(0, ["a"]) == [None]
 
 
+async def test_a_shard_is_not_silent_on_the_ground_of_what_the_store_has_lost_meanwhile(store: Store) -> None:
+    owned = await store.claim(0)
+    await store.remember(0, owned.epoch, {"a": b"a"}, over=True)
+    with pytest.raises(StaleError):
+        await store.hush(0, owned.epoch, 7, 2, {}, least=2)
+    assert (await store.claim(0)).told is None
+
+
 async def test_what_was_told_of_thousands_comes_back_whole(store: Store) -> None:
     owned = await store.claim(0)
     written = {f"customer-{number}": b"%d" % number for number in range(5_000)}

@@ -165,8 +165,11 @@ class RemoteStore:
 
             yield {key: await self._ask(row)}
 
-    async def hush(self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int]) -> None:
-        await self._ask(lambda: self._disk.write(shard, self._disk.memory.hush(shard, epoch, told, relayed, silent)))
+    async def hush(
+        self, shard: int, epoch: int, told: int, relayed: int, silent: Mapping[str, int], *, least: int = 0
+    ) -> None:
+        memory = self._disk.memory
+        await self._ask(lambda: self._disk.write(shard, memory.hush(shard, epoch, told, relayed, silent, least=least)))
 
     async def speak(self, shard: int, epoch: int) -> None:
         await self._ask(lambda: self._disk.write(shard, self._disk.memory.speak(shard, epoch)))
