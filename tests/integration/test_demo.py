@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.story import shipped
+
 PROGRAM = [str(Path(sys.executable).parent / "segments"), "demo"]
 PATIENCE = 120
 
@@ -68,7 +70,7 @@ def test_a_demo_plays_ends_by_itself_and_leaves_nothing(tmp_path: Path) -> None:
     assert all(int(figure) > 0 for figure in figures[-1])
     rows = dict(re.findall(r"^ ?([a-z_]+) +\d+ +(\d+) +\d+ *$", done.stdout, re.MULTILINE))
     assert int(rows["lapsed"]) > 0
-    assert len(rows) == 18
+    assert len(rows) == len(shipped().segments)
     assert "by time alone:" in done.stdout
     assert "further notice" in done.stdout
     _assert_nothing_is_left(tmp_path, mark)

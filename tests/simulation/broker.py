@@ -228,4 +228,5 @@ class BrokerHistory:
 
 
 async def _all(done: "Sequence[asyncio.Future[None]]") -> None:
-    await asyncio.gather(*done)
+    """As the real sink's: whoever stops waiting does not stop what is under way."""
+    await asyncio.shield(asyncio.gather(*done))
