@@ -447,7 +447,7 @@ class Shard:
             for customer, told in group.items():
                 tell(outcome, customer, self._customers.entries[customer], told, self._definitions)
             await self._commit(outcome, {})
-        await self._ports.store.speak(self.number, self.epoch)
+        await self._ports.store.speak(self.number, self.epoch, self._mark)
         self._silence = None
         log.warning("shard %d: rebuilt; %d differences said", self.number, self._sequence - differences)
 

@@ -73,7 +73,7 @@ async def listen(shard: int, owned: Ownership, tail: int, store: Store, history:
             raise HistoryError(_gone(shard, topic, first, owned))
     if owned.told is None:
         log.warning("shard %d: Redis knows %d changes, Kafka %d; reading again", shard, owned.sequence, tail)
-        await store.speak(shard, owned.epoch)
+        await store.speak(shard, owned.epoch, owned.commit)
     written = await _write_down(shard, owned, tail, store, history)
     silent = {topic: max(owned.silent.get(topic, 0), end if lost else 0) for topic, (_first, end) in bounds.items()}
     latest, relayed = max(tail, owned.sequence), max(tail, owned.relayed)

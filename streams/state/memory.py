@@ -168,7 +168,8 @@ class MemoryStore:
         state.silent |= silent
         state.outbox = [row for row in state.outbox if row.sequence > relayed]
 
-    async def speak(self, shard: int, epoch: int) -> None:
+    async def speak(self, shard: int, epoch: int, mark: str) -> None:
         """See `Store.speak`."""
-        state = self._owned(shard, epoch)
+        await self.check(shard, epoch, mark)
+        state = self.shard(shard)
         state.told, state.silent, state.written, state.before = None, {}, {}, {}

@@ -181,7 +181,7 @@ class Store(Protocol):
         """Write down what subscribers were told of some customers; `over` replaces what is written of them already.
 
         Raises:
-            FencedError, StaleError: as with `commit`, by the epoch alone. So do `hush` and `speak`.
+            FencedError, StaleError: as with `commit`, by the epoch alone. So does `hush`.
         """
 
     async def recall(self, shard: int, ids: list[str]) -> list[bytes | None]:
@@ -198,5 +198,9 @@ class Store(Protocol):
         At least so many customers must be written down by now; else the store has lost that meanwhile (`StaleError`).
         """
 
-    async def speak(self, shard: int, epoch: int) -> None:
-        """End the silence, and forget what was written down."""
+    async def speak(self, shard: int, epoch: int, mark: str) -> None:
+        """End the silence that the commit of a mark was the last of, and forget what was written down.
+
+        Raises:
+            FencedError, StaleError: as with `check`. A store that has lost that commit has not said the differences.
+        """

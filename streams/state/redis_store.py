@@ -214,9 +214,9 @@ class RedisStore:
         places = [value for row in silent.items() for value in row]
         await self._silently(shard, epoch, "hush", told, relayed, least, *places)
 
-    async def speak(self, shard: int, epoch: int) -> None:
+    async def speak(self, shard: int, epoch: int, mark: str) -> None:
         """See `Store.speak`."""
-        await self._silently(shard, epoch, "speak")
+        await self._silently(shard, epoch, "speak", mark)
 
     async def _silently(self, shard: int, epoch: int, *words: str | bytes | int) -> None:
         names = [getattr(self._keys, name)(shard) for name in ("meta", "told", "outbox", "before")]

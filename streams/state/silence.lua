@@ -2,7 +2,7 @@
 -- KEYS: meta, told, outbox, before. ARGV: epoch, then what to do:
 --   remember, HSET or HSETNX, then {customer, what subscribers were told}*
 --   hush, told, relayed, the least number of customers written down, then {topic, offset}*
---   speak
+--   speak, the mark of the latest commit
 local meta, told = KEYS[1], KEYS[2]
 local epoch = redis.call('HGET', meta, 'epoch')
 if epoch ~= ARGV[1] then
@@ -18,6 +18,8 @@ elseif ARGV[2] == 'hush' then
   for i = 6, #ARGV, 2 do redis.call('HSET', meta, 'silent:' .. ARGV[i], ARGV[i + 1]) end
   redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f', tonumber(ARGV[4]) + 1))
 else
+  local mark = redis.call('HGET', meta, 'commit') or ''
+  if mark ~= ARGV[3] then return {'STALE', 'commit ' .. mark} end
   for _, field in ipairs(redis.call('HKEYS', meta)) do
     if field == 'told' or string.sub(field, 1, 7) == 'silent:' then redis.call('HDEL', meta, field) end
   end

@@ -209,7 +209,7 @@ async def test_an_owner_whose_claim_was_lost_is_not_fenced_but_stale(store: Stor
     with pytest.raises(StaleError):
         await store.commit(0, Commit(owned.epoch + 1, "", "lost:1"))
     with pytest.raises(StaleError):
-        await store.speak(0, owned.epoch + 1)
+        await store.speak(0, owned.epoch + 1, "")
 
 
 async def test_a_silent_shard_stays_silent_for_its_next_owner_until_it_speaks(store: Store) -> None:
@@ -230,8 +230,10 @@ async def test_a_silent_shard_stays_silent_for_its_next_owner_until_it_speaks(st
         told |= {key: row.told for key, row in group.items()}
     assert told == {"a": b"new", "b": b"b", "c": b"c", "d": b"d"}
     with pytest.raises(FencedError):
-        await store.speak(0, owned.epoch)
-    await store.speak(0, again.epoch)
+        await store.speak(0, owned.epoch, first.mark)
+    with pytest.raises(StaleError):
+        await store.speak(0, again.epoch, "lost:1")
+    await store.speak(0, again.epoch, first.mark)
     last = await store.claim(0)
     assert (last.told, last.silent, last.sequence) == (None, {}, 7)
     assert await store.recall(0, ["a"]) == [None]

@@ -171,5 +171,5 @@ class RemoteStore:
         memory = self._disk.memory
         await self._ask(lambda: self._disk.write(shard, memory.hush(shard, epoch, told, relayed, silent, least=least)))
 
-    async def speak(self, shard: int, epoch: int) -> None:
-        await self._ask(lambda: self._disk.write(shard, self._disk.memory.speak(shard, epoch)))
+    async def speak(self, shard: int, epoch: int, mark: str) -> None:
+        await self._ask(lambda: self._disk.write(shard, self._disk.memory.speak(shard, epoch, mark)))
