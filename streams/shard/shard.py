@@ -537,7 +537,7 @@ class Shard:
         self._commits += 1
         commit = Commit(self.epoch, self._mark, f"{self.epoch}:{self._commits}", offsets)
         commit.sequence = (self._sequence, self._sequence)
-        commit.relayed = self._relay.relayed
+        commit.relayed, commit.silent = self._relay.relayed, self._silence is not None
         if self._judging != self._noted_judging:
             commit.judging = self._judging
         try:

@@ -3,7 +3,7 @@
 -- ARGV[1]: MessagePack map:
 --   epoch, previous, mark; offsets: {field, expected, new}*; sequence: {expected, new}; relayed
 --   profiles, lives: {customer}*; due: {score, customer}*; undue: {customer}*
---   judging: {field, value}* of the meta key
+--   judging: {field, value}* of the meta key; silent: whether the shard is taken for silent
 --   entered, exited: per segment key {customer}*; outbox: id of the last transition, '' for none
 --   sizes: of the values in ARGV[2]
 -- ARGV[2]: all binary values behind one another: profiles, lives, then all transitions as one value. cmsgpack knows no
@@ -28,6 +28,8 @@ for i = 1, #c.offsets, 3 do
   changes[#changes + 1] = c.offsets[i]
   changes[#changes + 1] = c.offsets[i + 2]
 end
+local silent = redis.call('HEXISTS', meta, 'told') == 1
+if silent ~= c.silent then return {'STALE', 'silence ' .. tostring(silent)} end
 for i = 1, #c.judging do changes[#changes + 1] = c.judging[i] end
 local sequence = redis.call('HGET', meta, 'sequence') or '0'
 if sequence ~= c.sequence[1] then return {'STALE', 'sequence ' .. sequence} end

@@ -121,6 +121,10 @@ class MemoryStore:
         stored = {topic: state.offsets[topic] for topic in expected}
         if state.commit != commit.previous or stored != expected or state.sequence != commit.sequence[0]:
             raise StaleError(f"shard {shard}: stored commit '{state.commit}'; this commit follows '{commit.previous}'")
+        if (state.told is not None) is not commit.silent:
+            raise StaleError(
+                f"shard {shard}: the stored state is {'silent' if state.told is not None else 'not silent'}"
+            )
         self._write(state, commit)
 
     @staticmethod

@@ -123,6 +123,9 @@ class Commit:
     outbox: list[Outgoing] = field(default_factory=list)
     judging: Judging | None = None
     """By which definitions from here on; None: as before."""
+    silent: bool = False
+    """Whether the writer takes the shard for silent. Falling silent and speaking leave the mark as it is: a store that lost
+    one of them shows by this alone."""
 
 
 class Store(Protocol):
@@ -173,8 +176,8 @@ class Store(Protocol):
 
         Raises:
             FencedError: a later owner has claimed the shard.
-            StaleError: the stored mark, offsets or sequence are not those that the commit starts from, or the epoch is
-                an earlier one: the store has lost its last writes.
+            StaleError: the stored mark, offsets, sequence or silence are not those that the commit starts from, or the
+                epoch is an earlier one: the store has lost its last writes.
         """
 
     async def remember(self, shard: int, epoch: int, told: Mapping[str, bytes], *, over: bool) -> None:

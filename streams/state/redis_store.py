@@ -267,6 +267,7 @@ def _arguments(commit: Commit, segments: list[str]) -> list[bytes]:
         "entered": [commit.entered.get(segment, []) for segment in segments],
         "exited": [commit.exited.get(segment, []) for segment in segments],
         "outbox": f"{commit.outbox[-1].sequence}-0" if commit.outbox else "",
+        "silent": commit.silent,
         "judging": commit.judging.fields() if commit.judging else [],
         "sizes": [len(value) for value in values],
     }

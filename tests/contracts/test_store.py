@@ -1,6 +1,7 @@
 """What every store promises (`streams.state.port`): in memory, on the embedded Redis, and on a real one."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -245,6 +246,17 @@ async def test_a_shard_is_not_silent_on_the_ground_of_what_the_store_has_lost_me
     with pytest.raises(StaleError):
         await store.hush(0, owned.epoch, 7, 2, {}, least=2)
     assert (await store.claim(0)).told is None
+
+
+async def test_a_commit_that_takes_the_shard_for_silent_or_not_is_refused_where_it_is_otherwise(store: Store) -> None:
+    """Neither falling silent nor speaking changes the mark: a store that lost one of them shows only here."""
+    owned = await store.claim(0)
+    with pytest.raises(StaleError):
+        await store.commit(0, replace(commit(owned), silent=True))
+    await store.hush(0, owned.epoch, 7, 7, {})
+    with pytest.raises(StaleError):
+        await store.commit(0, replace(commit(owned), sequence=(7, 7)))
+    await store.commit(0, replace(commit(owned), sequence=(7, 7), silent=True))
 
 
 async def test_what_was_told_of_thousands_comes_back_whole(store: Store) -> None:
