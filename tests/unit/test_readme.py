@@ -1,12 +1,18 @@
 """What the README tells a newcomer to type works as it stands there."""
 
+import ast
+import inspect
 import re
+import sqlite3
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
 from typer.testing import CliRunner
 
+from consumers.positions_sqlite import SqlitePositions
+from consumers.subscribe import subscribe
 from schemas.transitions import SegmentChange
 from streams.cli.main import app
 from streams.core.definitions import compile_definitions
@@ -56,8 +62,30 @@ def test_the_rule_that_is_shown_is_the_one_that_is_shipped() -> None:
 
 
 def test_the_examples_of_the_language_are_of_the_language() -> None:
-    (shown,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    shown, *_others = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     rules = [line.partition("  #")[0] for line in shown.splitlines()]
     text = "".join(f"[segments.r{number}]\ntitle = 'T'\nwhen = '{rule}'\n" for number, rule in enumerate(rules))
     vip = "[segments.vip]\ntitle = 'VIP'\nwhen = 'orders.count >= 3'\n"
     assert len(compile_definitions(vip + text).segments) == len(rules) + 1 > 3
+
+
+def test_the_subscriber_that_is_shown_is_compiled_and_names_what_there_is() -> None:
+    shown = next(text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "subscribe(" in text)
+    names = {"timedelta": timedelta, "SqlitePositions": SqlitePositions, "subscribe": subscribe}
+    names |= {"SegmentChange": SegmentChange, "sqlite3": sqlite3}
+    code = compile(shown, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert set(code.co_names) - {"greet", "positions", "run", "Connection"} == set(names)
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(shown))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "subscribe"
+    ]
+    inspect.signature(subscribe).bind(*call.args, **{word.arg: word.value for word in call.keywords if word.arg})
+
+
+def test_the_loop_that_is_shown_is_compiled() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "consumers" / "README.md").read_text()
+    (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(shown, "docs/consumers/README.md", "exec"), names)  # noqa: S102 # our own page
+    assert inspect.iscoroutinefunction(names["follow"])
