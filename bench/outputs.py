@@ -41,7 +41,7 @@ class Heard:
 
     Attributes:
         flips: customer -> their changes, in the order in which they stand on the topic.
-        late: how many of them an event made that came after a later one of the same customer.
+        late: how many of them an event, other than a refund, made that came after a later one of the same customer.
     """
 
     flips: dict[str, list[Flip]] = field(default_factory=dict)

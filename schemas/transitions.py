@@ -20,11 +20,16 @@ Direction = Literal["segment.entered", "segment.exited"]
 
 
 class CauseKind(StrEnum):
-    """What made somebody enter or leave."""
+    """What made somebody enter or leave.
+
+    An `order.refunded` is a `refund`, late or not: `judged_at` is later than `effective_at` where it came late. Any
+    other event that came late is a `late_event`, a cancellation too.
+    """
 
     EVENT = "event"
     TIME = "time"
     LATE_EVENT = "late_event"
+    REFUND = "refund"
     DEFINITION = "definition"
     MODEL = "model"
     REBUILD = "rebuild"

@@ -4,7 +4,8 @@ A customer's memberships are the rules' answers at one instant, `as_of`, and hol
 is applied, the customer is *settled*: every crossing due at or before t becomes a transition at its own instant. So
 event time is exact for each customer, also in a backfill, and there is no global watermark.
 
-An event of before `as_of` is late: it is applied, and what it changes is a transition with cause `late_event`.
+An event of before `as_of` is late: it is applied, and what it changes is a transition with cause `late_event`; or
+`refund`, which money that went back always is.
 """
 
 from collections.abc import Sequence
@@ -142,10 +143,17 @@ def apply(customer: Customer, event: AnyEvent, definitions: Definitions) -> Sequ
     rejudge = definitions.rejudges[EVERYTHING if first else touched]
     flipped = None if rejudge is None else rejudge(customer, profile, customer.as_of)
     if flipped:
-        cause = Cause(CauseKind.LATE_EVENT if late else CauseKind.EVENT, event, at)
+        cause = Cause(_kind(event, late=late), event, at)
         changed = [_transition(customer, definitions, position, cause) for position in flipped]
         return [*transitions, *changed] if transitions else changed
     return transitions
+
+
+def _kind(event: AnyEvent, *, late: bool) -> CauseKind:
+    """What to call the cause of what an event changed; what happened comes before when it was heard of."""
+    if event.type == "order.refunded":
+        return CauseKind.REFUND
+    return CauseKind.LATE_EVENT if late else CauseKind.EVENT
 
 
 def _transition(customer: Customer, definitions: Definitions, position: int, cause: Cause) -> Transition:

@@ -168,7 +168,8 @@ def test_time_alone_decides_at_the_very_microsecond_and_once(word: str, before: 
 def test_an_event_decides_at_its_own_instant(word: str, before: list[Event], given: Event) -> None:
     found = [t for t in step(after(before), given, shipped()) if crossing(t).word == word and t.event is not None]
     told = [(crossing(t).at, t.cause, t.event.id if t.event else "") for t in found]
-    assert told == [(own_time(given), CauseKind.EVENT, given["id"])]
+    kind = CauseKind.REFUND if given["type"] == "order.refunded" else CauseKind.EVENT
+    assert told == [(own_time(given), kind, given["id"])]
 
 
 @pytest.mark.parametrize(("segment", "before", "given"), NOT_BY_EVENT)

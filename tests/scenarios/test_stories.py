@@ -9,6 +9,7 @@ from schemas.instants import DAY, MINUTE
 from schemas.transitions import CauseKind
 from streams.core.language.explain import evidence_json
 from streams.core.step import Transition, newcomer
+from tests.oracle import Event
 from tests.scenarios.events import (
     START,
     added,
@@ -165,6 +166,35 @@ LATE: dict[str, list[Row]] = {
         (DAY + 60 * MINUTE, "+cart_abandoner"),
         (bought(DAY - 1, "o1"), "-prospective_buyer +first_time_buyer"),
     ],
+    "a late cancellation takes back an order that time has worked on": [
+        (bought(0, "o1"), "+first_time_buyer"),
+        (bought(DAY, "o2"), "-first_time_buyer +repeat_buyer"),
+        (100 * DAY, "+churn_risk@31d +lapsed@91d"),
+        (viewed(101 * DAY), "-churn_risk"),
+        (cancelled(2 * DAY, "o2"), "-repeat_buyer +first_time_buyer +one_time_shopper"),
+        (cancelled(3 * DAY, "o1"), "-first_time_buyer -one_time_shopper -lapsed +prospective_buyer"),
+    ],
+    "a late refund of a part takes VIP away": [
+        (bought(0, "o1", 200_00), "+first_time_buyer"),
+        (bought(1, "o2", 200_00), "-first_time_buyer +repeat_buyer"),
+        (bought(2, "o3", 100_01), "+vip +loyal_customer"),
+        (viewed(20 * DAY), ""),
+        (refunded(10 * DAY, 1, "o1"), "-vip"),
+    ],
+    "a late refund in full moves the latest order back": [
+        (bought(0, "o1"), "+first_time_buyer"),
+        (
+            bought(50 * DAY, "o2"),
+            "-first_time_buyer +repeat_buyer +one_time_shopper@30d -one_time_shopper +churn_risk@30d -churn_risk",
+        ),
+        (viewed(100 * DAY), "+churn_risk@80d -churn_risk"),
+        (refunded(60 * DAY, 60_00, "o2"), "-repeat_buyer +first_time_buyer +one_time_shopper +lapsed"),
+    ],
+    "a late order makes up for a refund": [
+        (bought(0, "o1"), "+first_time_buyer"),
+        (refunded(10 * DAY, 60_00, "o1"), "-first_time_buyer"),
+        (bought(5 * DAY, "o2"), "+first_time_buyer"),
+    ],
     "a late visit is the third one": [
         (viewed(2 * DAY), "+prospective_buyer"),
         (viewed(DAY), ""),
@@ -196,9 +226,39 @@ def test_a_late_event_is_applied_and_named(name: str) -> None:
             late.add(what["id"])
         known = max(known, START + own_time(what))
     for transition in transitions:
-        by_event = CauseKind.LATE_EVENT if transition.event and transition.event.id in late else CauseKind.EVENT
-        assert transition.cause is (by_event if transition.event else CauseKind.TIME)
+        if transition.event is None:
+            expected_kind = CauseKind.TIME
+        elif transition.event.type == "order.refunded":
+            expected_kind = CauseKind.REFUND
+        else:
+            expected_kind = CauseKind.LATE_EVENT if transition.event.id in late else CauseKind.EVENT
+        assert transition.cause is expected_kind
     assert late
+
+
+LATENESS = [
+    (refunded(50 * DAY, 60_00, "o1"), CauseKind.REFUND, 50 * DAY),
+    (refunded(5 * DAY, 60_00, "o1"), CauseKind.REFUND, 40 * DAY),
+    (cancelled(50 * DAY, "o1"), CauseKind.EVENT, 50 * DAY),
+    (cancelled(5 * DAY, "o1"), CauseKind.LATE_EVENT, 40 * DAY),
+    (updated(50 * DAY, "o1", 600_00), CauseKind.EVENT, 50 * DAY),
+    (updated(5 * DAY, "o1", 600_00), CauseKind.LATE_EVENT, 40 * DAY),
+    (bought(5 * DAY, "o4", 400_00), CauseKind.LATE_EVENT, 40 * DAY),
+]
+"""What is heard of after 40 days -> its cause, and when what it changes is judged."""
+
+
+@pytest.mark.parametrize(("given", "kind", "judged"), LATENESS)
+def test_a_refund_is_called_so_late_or_not_and_when_it_was_judged_tells_which(
+    given: Event, kind: CauseKind, judged: int
+) -> None:
+    customer = newcomer("ann", shipped())
+    for what in (bought(0, "o1"), bought(1, "o2", 200_00), bought(2, "o3", 200_00), viewed(40 * DAY)):
+        step(customer, what, shipped())
+    found = [t for t in step(customer, given, shipped()) if t.event is not None]
+    assert found
+    assert {(t.cause, t.event.id if t.event else "") for t in found} == {(kind, given["id"])}
+    assert {(t.effective_at, t.judged_at) for t in found} == {(START + own_time(given), START + judged)}
 
 
 def test_a_late_event_is_judged_now_and_stamped_with_its_own_time() -> None:
