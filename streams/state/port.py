@@ -124,8 +124,8 @@ class Commit:
     judging: Judging | None = None
     """By which definitions from here on; None: as before."""
     silent: bool = False
-    """Whether the writer takes the shard for silent. Falling silent and speaking leave the mark as it is: a store that lost
-    one of them shows by this alone."""
+    """Whether the writer takes the shard for silent. Falling silent and speaking leave the mark as it is: a store that
+    lost one of them shows by this alone."""
 
 
 class Store(Protocol):
