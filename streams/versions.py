@@ -1,5 +1,6 @@
 """The versions of the definitions as a worker or a command knows them: read from the topic, followed, added to."""
 
+import asyncio
 import logging
 from typing import Protocol, Self
 from uuid import uuid4
@@ -39,6 +40,8 @@ class Versions:
         self.models = models or Models(NoLog())
         self.library = Library(self.models.library)
         self._latest: Definitions | None = None
+        self._refreshing = asyncio.Lock()
+        self._unread: list[bytes | None] = []
 
     @property
     def latest(self) -> Definitions:
@@ -62,15 +65,17 @@ class Versions:
         return self.library.compiled(version)
 
     async def refresh(self) -> None:
-        """Take in what was published meanwhile.
+        """Take in what was published meanwhile; whoever asks while another does waits for what comes of it.
 
         Raises:
             DefinitionsError: this program does not understand the latest version; the one before stays.
         """
-        values = await self._source.read()
-        if values:  # parameters are published before the version that names them
-            await self.models.refresh()
-        self.take_in(*values)
+        async with self._refreshing:
+            self._unread += await self._source.read()
+            if self._unread:  # parameters are published before the version that names them
+                await self.models.refresh()
+            values, self._unread = self._unread, []
+            self.take_in(*values)
 
     def take_in(self, *values: bytes | None) -> None:
         """Take in messages.

@@ -1,5 +1,6 @@
 """The versions of the definitions: which counts, who publishes the first, and what a program does not understand."""
 
+import asyncio
 import logging
 
 import pytest
@@ -163,4 +164,45 @@ async def test_a_version_whose_parameters_cannot_be_used_leaves_the_one_before_i
     topic.values.append(published(2, PREDICTS, "b", named, "fit"))
     with pytest.raises(DefinitionsError, match=f"version 2 of the definitions: .*{says}"):
         await versions.refresh()
+    assert versions.latest.version == 1
+
+
+class Slow(Reading):
+    """Parameters that take a while to read, or cannot be read the first time."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__(Parameters(), None)
+        self._fails = fails
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def read(self) -> list[bytes | None]:
+        self.asked.set()
+        await self.gate.wait()
+        if self._fails:
+            self._fails = False
+            raise ConnectionError
+        return await super().read()
+
+
+async def test_who_asks_for_a_version_while_another_reads_it_waits_for_it() -> None:
+    """Seed 726 of the simulator, with all losses: it was told that there is none, and ended the worker."""
+    source = Slow()
+    versions = Versions(Reading(Empty(published(1, OLD, "a")), None), Models(source))
+    first = asyncio.ensure_future(versions.refresh())
+    await source.asked.wait()
+    second = asyncio.ensure_future(versions.find(1))
+    for _turn in range(5):
+        await asyncio.sleep(0)
+    source.gate.set()
+    assert await second is not None
+    await first
+
+
+async def test_a_version_whose_parameters_could_not_be_read_is_taken_in_the_next_time() -> None:
+    source = Slow(fails=True)
+    source.gate.set()
+    versions = Versions(Reading(Empty(published(1, OLD, "a")), None), Models(source))
+    with pytest.raises(ConnectionError):
+        await versions.refresh()
+    await versions.refresh()
     assert versions.latest.version == 1
