@@ -1,6 +1,6 @@
 """`segments fit` and `segments models`: the parameters of predictions, fitted, published, listed."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from schemas.errors import UndecodableError
 from schemas.instants import DAY, Instant, rfc3339
 from schemas.names import MODEL_PARAMETERS
 from schemas.parameters import ModelParameters
-from schemas.wire import decode
 from streams.cli.common import FAULT, command, err, instant, load_definitions, out, print_json, progress, run
+from streams.cli.populating import all_profiles, events_in
 from streams.clock import clock_of, wall_clock
-from streams.core.admission import admit, profile_id_of
+from streams.core.admission import profile_id_of
 from streams.core.advance import advance
 from streams.core.definitions import Definitions
 from streams.core.profile import Profile
@@ -26,7 +25,7 @@ from streams.fit.sample import Sample
 from streams.kafka.following import FollowedTopic
 from streams.models import Models
 from streams.settings import Settings
-from streams.sources.files import numbered_events, write_atomically
+from streams.sources.files import write_atomically
 from streams.state.reader import Reader
 from streams.state.redis_store import connect
 
@@ -126,21 +125,7 @@ def _check_picture(plot: Path | None) -> None:
 
 def _from_file(file: Path, definitions: Definitions, until: Instant | None) -> Sample:
     """The sample of a file; a line that a worker would refuse is counted, and left out."""
-    events, refused, now = [], 0, max(wall_clock(), until or 0)
-    with progress() as bar:
-        task = bar.add_task("read", total=None)
-        for number, line in numbered_events(file):
-            bar.update(task, completed=number)
-            try:
-                event = decode(line)
-                admit(event, now, definitions.rates)
-            except UndecodableError:
-                refused += 1
-            else:
-                events.append(event)
-    events.sort(key=lambda event: (event.occurred_at, event.id))
-    if refused:
-        err.print(f"refused {refused} lines; segments classify says why", style="yellow")
+    events = events_in(file, definitions, until or 0)
     sample = Sample((events[-1].occurred_at if events else 0) if until is None else until)
     profiles: dict[str, Profile] = {}
     before = [event for event in events if event.occurred_at <= sample.as_of]
@@ -161,20 +146,13 @@ async def _running(until: Instant | None) -> Sample:
     try:
         with progress() as bar:
             task = bar.add_task("read profiles", total=None)
-            async for profile in _profiles(Reader(redis)):
+            async for profile in all_profiles(Reader(redis)):
                 sample.add(profile)
                 sample.hold_out(profile)
                 bar.advance(task)
     finally:
         await redis.aclose()
     return sample
-
-
-async def _profiles(reader: Reader) -> AsyncIterator[Profile]:
-    for shard in range(await reader.shards()):
-        async for some in reader.profiles(shard):
-            for profile in some:
-                yield profile
 
 
 def _tell(parameters: ModelParameters, report: "FitReport", version: int | None, *, as_json: bool) -> None:
