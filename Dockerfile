@@ -7,7 +7,7 @@ COPY . ./
 RUN pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-index --find-links /wheels hatchling \
  && pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir /wheels .
 RUN python -m venv /opt/segments \
- && /opt/segments/bin/pip install --quiet --disable-pip-version-check --no-index --find-links /wheels "live-segments[fit]"
+ && /opt/segments/bin/pip install --quiet --disable-pip-version-check --no-index --find-links /wheels "live-segments[fit,discover]"
 
 FROM python:3.11-slim
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin segments

@@ -57,8 +57,8 @@ bench: install ## Measure ours and its peers, latency and memory (ARGS="--help" 
 
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --extra consumers --extra dev --extra fit pyproject.toml \
-	  --output-file requirements.txt
+	  --no-emit-index-url --no-emit-find-links --extra consumers --extra dev --extra discover --extra fit \
+	  pyproject.toml --output-file requirements.txt
 
 clean: ## Remove all that was made here: .venv, caches, fetched servers, builds
 	rm -rf .venv .stack .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -22,6 +22,7 @@ from schemas.instants import Instant, parse_rfc3339
 from schemas.parameters import ModelParameters, read_parameters
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.errors import CoreError
+from streams.discover.errors import DiscoverError
 from streams.fit.errors import FitError
 from streams.kafka.errors import KafkaSideError
 from streams.preflight.check import UnsafeError
@@ -36,7 +37,17 @@ OK, FAULT, UNREACHABLE = 0, 1, 3
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_KNOWN = (SchemaError, CoreError, StateError, KafkaSideError, UnsafeError, SourceError, StackError, FitError)
+_KNOWN = (
+    SchemaError,
+    CoreError,
+    StateError,
+    KafkaSideError,
+    UnsafeError,
+    SourceError,
+    StackError,
+    FitError,
+    DiscoverError,
+)
 """Errors whose message is for people."""
 
 P = ParamSpec("P")

@@ -6,6 +6,7 @@ from streams.cli import (
     classifying,
     defining,
     demonstrating,
+    discovering,
     documents,
     editing,
     explaining,
@@ -42,6 +43,7 @@ for group in (
     looking,
     explaining,
     fitting,
+    discovering,
     documents,
 ):
     group.register(app)
