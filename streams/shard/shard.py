@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.05
 """Seconds that a shard with a backlog waits for a topic that lags."""
+ALONE = 1.0
+"""Seconds for which it waits for nobody, after that was in vain. What it waits for may be held up behind what another
+shard does not take, because that one waits, too: in turns, they would hardly get on."""
 LOOK = 0.01
 """Seconds between two looks at how much Kafka has that is not applied yet."""
 
@@ -129,7 +132,7 @@ class Shard:
         self._waiting: list[Waiting] = []
         self._closed = False
         self._arrived = asyncio.Event()
-        self._lag, self._looked_at = 0, -LOOK
+        self._lag, self._looked_at, self._alone_until = 0, -LOOK, 0.0
         self.applied = 0
         """Records applied since the shard was opened."""
 
@@ -294,13 +297,17 @@ class Shard:
         ordered and never came back, only because the topic of the orders is the shortest.
         """
         end = asyncio.get_running_loop().time() + PATIENCE
-        while self._has_backlog() and self._is_behind():
+        while self._has_backlog() and self._is_behind() and not self._is_alone():
             self._arrived.clear()
             left = end - asyncio.get_running_loop().time()
             try:
                 await asyncio.wait_for(self._arrived.wait(), left)
             except TimeoutError:
-                return
+                self._alone_until = asyncio.get_running_loop().time() + ALONE
+
+    def _is_alone(self) -> bool:
+        """Whether it has just been waited in vain."""
+        return asyncio.get_running_loop().time() < self._alone_until
 
     def _has_backlog(self) -> bool:
         """Whether more than a commit's worth of records waits, here or in Kafka; looked at every so often."""
@@ -377,6 +384,8 @@ class Shard:
 
     def _edges(self) -> list[int]:
         """When the last record was produced that waits of a topic, for topics of which Kafka has more."""
+        if self._is_alone():
+            return []
         last = {row.batch.topic: row.batch for row in self._waiting if row.batch.epoch == self.epoch}
         ends = {topic: self._ports.inputs.end(topic, self.number) for topic in last}
         return [
