@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -282,6 +282,7 @@ def test_a_threshold_is_as_round_as_the_gap_allows(low: str, high: str, expected
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
+@example(28_006_219_078, 1)
 def test_a_threshold_of_money_divides_what_its_gap_divides(low: int, gap: int) -> None:
     assert divides("orders.spend", low, low + gap) == [False, True]
 

@@ -4,6 +4,7 @@ import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -80,10 +81,14 @@ class SegmentTerm(Term):
         return answer
 
 
-def exact(value: float) -> float:
-    """A whole number as an int, so that money compares exactly."""
-    rounded = round(value, 6)
-    return int(rounded) if float(rounded).is_integer() else rounded
+def scaled(value: float, digits: int) -> float:
+    """A number as it was written, times ten to the power of `digits`; whole as an int, so that money compares exactly.
+
+    >>> scaled(280062190.79, 2)
+    28006219079
+    """
+    exact = round(Decimal(repr(value)).scaleb(digits), 6)
+    return int(exact) if exact == exact.to_integral_value() else float(exact)
 
 
 def asked_too_much(term: Term, symbol: str, threshold: Term) -> str | None:

@@ -203,7 +203,7 @@ class _Parser:
             return term
         if not isinstance(term, Literal):
             raise self.fail(node, f"{self.source(node)} is a number, not money; write an amount such as 500")
-        return literal(Kind.MONEY, term.text, calls.exact(term.value * 10 ** digits_of(self.currency)))
+        return literal(Kind.MONEY, term.text, calls.scaled(term.value, digits_of(self.currency)))
 
     def term(self, node: ast.expr) -> Term:
         """A value."""
