@@ -335,7 +335,7 @@ SCHEDULES = (
         mortal=True,
     ),
     Schedule(name="kafka-restart", script=kafka_restart),
-    # Not in the short part: a worker that has seen its broker killed may not end when it is told to, which is not mended.
+    # Not in the short part: a worker that saw its broker killed may not end when it is told to; that is not mended yet.
     Schedule(name="kafka-kill", script=kafka_kill, short=False),
     Schedule(name="clock", script=partial(clock_jump, (1, -1)), seconds=12, exact=True),
 )
