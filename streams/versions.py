@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Protocol, Self
+from typing import Self
 from uuid import uuid4
 
 from schemas.definitions import DefinitionsVersion, parse_definitions
@@ -11,24 +11,11 @@ from schemas.names import DEFINITIONS, MODEL_PARAMETERS
 from streams.core.definitions import Definitions, compile_definitions
 from streams.core.library import Library, says_the_same
 from streams.kafka.following import FollowedTopic
-from streams.models import Models
+from streams.models import Log, Models
 from streams.settings import Settings
 from streams.state.port import VersionError
 
 log = logging.getLogger(__name__)
-
-
-class Log(Protocol):
-    """Where versions are published."""
-
-    async def read(self) -> list[bytes | None]:
-        """What has come since the last time."""
-
-    async def append(self, key: str, value: bytes) -> None:
-        """Write a message, and wait until it is there."""
-
-    async def close(self) -> None:
-        """Disconnect."""
 
 
 class Versions:

@@ -75,7 +75,7 @@ class Parameters:
 
 
 class Reading:
-    """`streams.versions.Log`: a topic as one worker reads it."""
+    """`streams.models.Log`: a topic as one worker reads it."""
 
     def __init__(self, topic: Topic | Parameters, world: World | None) -> None:
         self._topic, self._world = topic, world
